@@ -78,7 +78,7 @@ def store_dsn(platform: str, store: Database, environment: Mapping[str, str]) ->
     TLS.
     """
     variable = names.dsn_variable(names.platform_name(platform))
-    tls = modelled_tls(store, _least_tls(environment))
+    tls = modelled_tls(store, least_tls(environment))
     if dsn := environment.get(variable):
         return variable, dsn_with_tls(dsn, tls)
     named = database_words(store.host, store.port, store.database, store.credential)
@@ -94,7 +94,8 @@ def store_dsn(platform: str, store: Database, environment: Mapping[str, str]) ->
     return where, dsn_with_tls(dsn, tls)
 
 
-def _least_tls(environment: Mapping[str, str]) -> Tls | None:
+def least_tls(environment: Mapping[str, str]) -> Tls | None:
+    """Return the weakest mode of TLS that DAGFACTORY_LEAST_TLS allows. Raises UnknownName for none."""
     given = environment.get(LEAST_TLS_VARIABLE)
     try:
         return Tls(given) if given else None

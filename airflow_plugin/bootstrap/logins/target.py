@@ -12,11 +12,11 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from airflow_plugin.settings import PlatformSettings, settings_in
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
-from airflow_plugin.sync.stores import store_dsn
+from airflow_plugin.sync.stores import least_tls, store_dsn
 from config_schema import names
 from config_schema.errors import DsnMalformed, FileMalformed
 from config_schema.model import Database, Platform
-from config_schema.tls import Tls
+from config_schema.tls import Tls, strongest
 
 ADMIN_VARIABLE = "DAGFACTORY_ADMIN_DSN"
 
@@ -52,7 +52,7 @@ class LoginStore:
         if not (given := environment.get(ADMIN_VARIABLE)):
             return self.owner(environment)
         parts = _parsed(given, ADMIN_VARIABLE) | {"dbname": self.place(environment).get("dbname", self.store.database)}
-        return ADMIN_VARIABLE, dsn_with_tls(make_dsn(**parts), modelled_tls(self.store))
+        return ADMIN_VARIABLE, dsn_with_tls(make_dsn(**parts), modelled_tls(self.store, least_tls(environment)))
 
 
 def of_platform(platform: Platform) -> LoginStore:
@@ -73,14 +73,14 @@ def of_settings(path: Path) -> LoginStore:
         _needed(settings, key, str(path))
         for key in ("postgres_hostname", "postgres_database", "postgres_credential_secret_name")
     )
-    modes = [Tls(mode) for mode in (settings.postgres_tls,) if mode]
+    modes = [Tls(mode) for mode in (settings.postgres_tls, settings.least_tls) if mode]
     store = Database(
         host,
         database,
         credential,
         settings.postgres_port or 5432,
         settings.merge_store_schema,
-        tls=next(iter(modes), None),
+        tls=strongest(*modes),
         tls_ca=settings.postgres_tls_ca,
     )
     return LoginStore(settings.original_platform_name, store)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from config_schema.errors import DsnMalformed, UnknownName
 from config_schema.load.described import DescribedDatastore, LeftOut, checked_datastore
 from config_schema.model import Consistency, Database, Datastore, SourceKind
+from config_schema.tls import MAY_DO_WITHOUT, Tls
 from merge_jobs.catalogue.datasets import impossible, sorted_tables
 from merge_jobs.catalogue.errors import NoTableFound
 from merge_jobs.catalogue.found import FoundTable
@@ -34,6 +35,7 @@ from merge_jobs.sources.sql.engine import source_engine
 APPLICATION = "merge-job describe"
 WILDCARD = re.compile(r"[*?\[]")
 SHOWN = 5  # reasons in an error
+OF_TLS = re.compile("ssl|tls|encrypt|trust", re.IGNORECASE)  # how parameters of drivers about it begin
 # SQLAlchemy's names of dialects, and older ones that people still write.
 KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POSTGRESQL, "mariadb": SourceKind.MYSQL}
 
@@ -70,9 +72,23 @@ def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
     port = url.port or _usual_port(kind)
     # A path is what it is: %, ? and # mean nothing in it. A job may start in another folder.
     database = url.database if kind is not SourceKind.SQLITE else str(Path(dsn.partition(":///")[2]).absolute())
-    return ConnectionInfo(
-        url.host or "localhost", port, database, schema, url.username or "", url.password or password or "", kind
-    )
+    login = url.username or "", url.password or password or ""
+    tls = (None, None) if kind is SourceKind.SQLITE else _tls_of(url)
+    return ConnectionInfo(url.host or "localhost", port, database, schema, *login, kind, *tls)
+
+
+def _tls_of(url: sa.engine.URL) -> tuple[Tls | None, str | None]:
+    """Return the mode of TLS that a DSN demands, in libpq's words whatever database it is of, and the file of its CA.
+
+    Raises DsnMalformed for what would be taken for a demand, and is none.
+    """
+    given = dict(url.query)
+    mode, ca = given.pop("sslmode", ""), given.pop("sslrootcert", "")
+    known: dict[object, Tls | None] = {**dict.fromkeys(MAY_DO_WITHOUT), **{one.value: one for one in Tls}}
+    if any(map(OF_TLS.match, given)) or mode not in known or not isinstance(ca, str):
+        modes = ", ".join(one.value for one in Tls)
+        raise DsnMalformed("--dsn", f"Write of TLS only ?sslmode= with one of {modes}, and &sslrootcert= with a file")
+    return known[mode], str(Path(ca).absolute()) if ca and ca != "system" else None
 
 
 def _usual_port(kind: SourceKind) -> int:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import config_schema
+from config_schema.errors import DsnMalformed
 from config_schema.model import Database, SourceKind
 from config_schema.tls import Tls, is_local, libpq_options, strongest, trusted_cas
+from merge_jobs.catalogue import place_of_dsn
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.run.flags import (
     ModelFlags,
@@ -102,3 +104,34 @@ def test_oracles_driver_is_given_an_address_in_tls_and_what_to_verify(mode):
 def test_oracle_without_a_word_is_reached_as_before():
     place = ConnectionInfo("ora-data", 1521, "SHOP", "public", "u", "p", SourceKind.ORACLE)
     assert driver_arguments(place, "source") == {}
+
+
+@pytest.mark.parametrize(
+    ("dsn", "tls", "ca"),
+    [
+        ("postgresql://u@pg/d", None, None),
+        ("postgresql://u@pg/d?sslmode=prefer&connect_timeout=3", None, None),
+        ("postgresql://u@pg/d?sslmode=disable", Tls.DISABLE, None),
+        ("postgresql://u@pg/d?sslmode=verify-full&sslrootcert=/ca.crt", Tls.VERIFY_FULL, "/ca.crt"),
+        ("postgresql://u@pg/d?sslmode=verify-full&sslrootcert=system", Tls.VERIFY_FULL, None),
+        ("mysql+pymysql://u@my/d?charset=utf8mb4&sslmode=require", Tls.REQUIRE, None),
+    ],
+)
+def test_a_database_is_described_in_the_tls_that_its_dsn_demands(dsn, tls, ca):
+    place = place_of_dsn(dsn, "public", "x")
+    assert (place.tls, place.tls_ca) == (tls, ca)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u@pg/d?sslmode=verify_full",
+        "postgresql://u@pg/d?sslmode=require&sslmode=disable",
+        "mysql://u@my/d?ssl_ca=/ca.crt",
+        "mysql://u@my/d?tls=true",
+        "mssql://u@ms/d?Encrypt=yes",
+    ],
+)
+def test_a_demand_of_tls_that_is_not_understood_is_not_passed_over(dsn):
+    with pytest.raises(DsnMalformed, match=r"\?sslmode="):
+        place_of_dsn(dsn, "public", "x")

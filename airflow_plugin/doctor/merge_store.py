@@ -22,13 +22,16 @@ from airflow_plugin.doctor.statements import fetch
 from airflow_plugin.doctor.tls import session_findings
 from airflow_plugin.doctor.versions import airflow_is_here
 from airflow_plugin.health.streams import platform_health
+from airflow_plugin.rows.platform_jobs import admitted
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
+from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
 from config_schema.problem import Rule
 from config_schema.sql.statements import quoted
 from config_schema.sql.versions import Part, State
+from config_schema.tls import Tls
 
 SERVER_IS_TESTED = Rule("DF3671", "The merge store's version of PostgreSQL is one that is tested.")
 SERVER_IS_PRIMARY = Rule("DF3672", "The merge store is not a standby.")
@@ -88,8 +91,10 @@ def _dsn(settings: PlatformSettings, model: Model | None) -> tuple[str, str]:
         platform = next((one for one in platforms if one.name == settings.original_platform_name), None)
         if platform is None or airflow_is_here():
             raise
-        where, dsn = platform_dsn(platform, os.environ)
-        return dsn, where
+        # As in the platform's own jobs, the model does not decide who gets the login.
+        where, dsn = platform_dsn(platform, os.environ | (admitted(settings) if settings.postgres_hostname else {}))
+        least = Tls(settings.least_tls) if settings.least_tls else None
+        return dsn_with_tls(dsn, modelled_tls(platform.merge_store, least)), where
 
 
 def _of_server(area: Area, connection: Connection, where: str) -> Iterator[Finding]:

@@ -139,12 +139,12 @@ def _job(settings: PlatformSettings, task: str, program: str, arguments: tuple[s
         arguments=arguments,
         secrets=_secrets(settings),
         environment=settings.environment,
-        variables=tuple(_admitted(settings).items()),
+        variables=tuple(admitted(settings).items()),
     )
 
 
-def _admitted(settings: PlatformSettings) -> dict[str, str]:
-    """Return what tells sync and the reconciliation of views which databases may get a password."""
+def admitted(settings: PlatformSettings) -> dict[str, str]:
+    """Return the variable that tells commands which databases may get a password."""
     store = database_words(
         str(settings.postgres_hostname),
         settings.postgres_port,

@@ -10,8 +10,10 @@ import pytest
 
 import config_schema
 from airflow_plugin.control.connection import connect
+from airflow_plugin.doctor import merge_store as doctor_merge_store
 from airflow_plugin.doctor import tls as doctor_tls
 from airflow_plugin.doctor.finding import Area
+from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.doctor.tls import platform_tls_findings, session_findings
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load import load_model
@@ -102,3 +104,34 @@ def test_a_server_that_only_the_model_names_gets_no_password_and_an_admitted_one
         (found,) = platform_tls_findings(settings, model)
     assert middle.connections == 0
     assert (found.code, "source of Store1 is not looked at" in found.what) == ("DF3616", True)
+
+
+@pytest.mark.parametrize("differs", ["the server", "the secret", None])
+def test_a_merge_store_that_only_the_model_names_gets_no_password_and_an_admitted_one_in_the_least_tls(
+    monkeypatch, differs
+):
+    monkeypatch.setattr(doctor_merge_store, "airflow_is_here", lambda: False)
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN", raising=False)
+    monkeypatch.setenv("POSTGRES_USERNAME", "plain")
+    monkeypatch.setenv("POSTGRES_PASSWORD", WORD)
+    model = load_model(EXAMPLES)
+    with PostgresMiddle().listening() as middle:
+        platforms = [
+            replace(one, merge_store=replace(one.merge_store, host="127.0.0.1", port=middle.port, tls=None))
+            for one in model.ecosystem.platforms
+        ]
+        model = replace(model, ecosystem=replace(model.ecosystem, platforms=tuple(platforms)))
+        settings = PlatformSettings(
+            original_platform_name="YellowLive",
+            postgres_hostname="127.0.0.1",
+            postgres_port=1 if differs == "the server" else middle.port,
+            postgres_database=platforms[0].merge_store.database,
+            postgres_credential_secret_name="another" if differs == "the secret" else "postgres",
+            least_tls="require",
+        )
+        (found,) = merge_store_findings(settings, model)
+    assert middle.without_tls == 0
+    if differs:
+        assert (middle.connections, found.code) == (0, "DF1013")
+    else:
+        assert (middle.connections > 0, "offers no TLS" in found.what) == (True, True)

@@ -61,7 +61,7 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     platforms.addresses_hold_no_secret: Rule("DF1411", "The address of the model contains no password."),
     platforms.merge_stores_are_postgresql: Rule("DF1412", "Merge stores and consumers' databases are PostgreSQL."),
     platforms.oracle_databases_are_sids: Rule(
-        "DF1425", "The database of an Oracle source is a SID: letters, digits, `_`, `$`, `#`, `.` and `-`."
+        "DF1429", "The database of an Oracle source is a SID: letters, digits, `_`, `$`, `#`, `.` and `-`."
     ),
     tls.tls_can_be_had: Rule(
         "DF1413", "`tls` and `tls_ca` of a database go together, and the database's driver supports them."

@@ -138,6 +138,8 @@ class MergeResult:
 
     `batches` is the number of batches that this run committed, `batch_id` the last committed one (0: none ever).
     `shape_changed` says that merge tables or their columns were added, so that consumers' views must follow.
+    `partly_read` names the datasets of which the last batch read only what a cursor passed: their `total` is the merge
+    table's number of rows, and the source's is not known.
     `error` and `retryable` are set with ERROR only; `retryable` says whether a retry can help. `refused_delete` is why,
     where a person may approve what the batch would delete.
     """
@@ -158,6 +160,7 @@ class MergeResult:
     truncated: bool = False
     refused_delete: RefusedDelete | None = None
     total: Counts | None = None
+    partly_read: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.total is None:
@@ -186,6 +189,7 @@ def result_from_dict(data: dict[str, Any]) -> MergeResult:
     values = {key: value for key, value in data.items() if key in known}
     values["code"] = ResultCode(values["code"])
     values["datasets"] = {name: _dataset_result(dataset) for name, dataset in values.get("datasets", {}).items()}
+    values["partly_read"] = tuple(map(str, values.get("partly_read", ())))
     values["refused_delete"] = refused_delete_from_dict(values.get("refused_delete"))
     if values.get("total") is not None:
         values["total"] = _typed(Counts, values["total"])
@@ -269,7 +273,7 @@ def termination_message(result: MergeResult, token: str) -> str:
     line, _ = result_lines(result, token)
     error = result.error or ""
     while len(line.encode()) > TERMINATION_MESSAGE_BYTES:
-        short = replace(result, datasets={}, error=error or None, truncated=True)
+        short = replace(result, datasets={}, partly_read=(), error=error or None, truncated=True)
         line, _ = result_lines(short, token)
         error = error[: len(error) // 2]
     return line

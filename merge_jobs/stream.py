@@ -12,6 +12,7 @@ from typing import Any
 from config_schema import names
 from config_schema.errors import OptionMissing, UnknownName, ValueWrong, choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Milestoning, Platform
+from config_schema.model.plain_data import plain
 from config_schema.model.quality import Reference
 
 
@@ -68,6 +69,7 @@ class Stream:
                 *(d.name, d.source_table, list(d.primary_key), [[c.name, c.type] for c in d.columns]),
                 *([d.on_delete.value] if d.keeps_deleted else []),
                 *([{"valid_from": d.valid_from}] if d.valid_from else []),
+                *([{"cursor": plain(d.cursor)}] if d.cursor else []),
             ]
             for d in self.datasets
         ]

@@ -57,5 +57,5 @@ SELECT batch_id FROM {metrics} WHERE key = %(key)s AND batch_status = 'ingested'
 
 -- name: forget_maps
 -- As a job does it: when the last full batch was, and what is said of strategies, stays.
-UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' END
+UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' - 'cursor' END
 WHERE key = %(key)s AND dataset = ANY(%(datasets)s)

@@ -12,7 +12,7 @@ from enum import Enum
 
 from airflow_plugin.sync.consumption import Consumption, View, consumption, merge_table
 from config_schema.gc_paused import gc_paused
-from config_schema.model import DELETED_COLUMN, Dataset, Milestoning, Platform
+from config_schema.model import DELETED_COLUMN, Cursor, Dataset, Milestoning, Platform
 from config_schema.model.mapping import Model
 from config_schema.model.sql_types import long_name
 
@@ -119,6 +119,8 @@ def _on_history(table: str, before: Dataset, after: Dataset, platform: Platform 
         stay = f"rows that the source loses stay, with the batch in {DELETED_COLUMN}: the next batch reads all rows"
         gone = "rows that were kept though the source had lost them go with the next batch"
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, stay if after.keeps_deleted else gone)
+    if after.cursor != before.cursor:
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, table, _of_cursor(before.cursor, after.cursor))
     days, is_forensic = after.keep_closed_days, platform is not None and platform.milestoning is Milestoning.FORENSIC
     if is_forensic and days != before.keep_closed_days:
         what = f"versions that were closed more than {days} days ago are deleted from the next batch on"
@@ -142,6 +144,22 @@ def _on_indexes(table: str, before: Dataset, after: Dataset) -> Iterator[Effect]
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, what)
     for index in (one for one in before.indexes if one not in after.indexes):
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, f"loses the index on ({', '.join(index.columns)})")
+
+
+def _of_cursor(before: Cursor | None, after: Cursor | None) -> str:
+    if after is None:
+        return "changes are no longer found by a cursor: the next batch reads all rows"
+    how = f"changes are found by the cursor {after.column}"
+    if before is None or (before.column, before.tie_breaker, before.deleted_at) != (
+        after.column,
+        after.tie_breaker,
+        after.deleted_at,
+    ):
+        how += ": the next batch reads all rows, later ones only those from the last value on"
+    if after.delete_sweep is not None:
+        return f"{how}; what the source has lost goes with a sweep of all keys, once in {after.delete_sweep} s"
+    marked = "" if after.deleted_at is None else f", unless it sets {after.deleted_at}"
+    return f"{how}; rows that the source has lost stay until a batch reads all rows{marked}"
 
 
 def _on_checks(dataset: str, before: Dataset | None, after: Dataset) -> Iterator[Effect]:

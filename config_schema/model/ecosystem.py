@@ -151,6 +151,38 @@ class TableIndex:
     rows: IndexedRows = IndexedRows.ALL
 
 
+class DatasetStrategy(Enum):
+    """What tells a batch which rows of a dataset have changed."""
+
+    AUTO = "auto"  # what the source's kind allows: row versions, hashes, or a comparison of all rows
+    CURSOR = "cursor"  # a column whose value grows with each change
+
+
+class NullCursors(Enum):
+    """What a batch does with rows that have NULL in the cursor's column."""
+
+    REFUSE = "refuse"
+    READ = "read"  # each batch reads all of them
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The column by which a batch knows the rows that have changed since the last one."""
+
+    column: str
+    lookback: int = 0  # rows that came late by so much are read too: seconds of a time or date, else units
+    # Grows among rows with the same value in the column: those up to the last one are not read again.
+    tie_breaker: str | None = None
+    nulls: NullCursors = NullCursors.REFUSE
+    delete_sweep: int | None = None  # seconds from one look at all keys to the next; none: deletes are not noticed
+    deleted_at: str | None = None  # the column in which the source marks rows as deleted; none: it does not
+
+    @property
+    def finds_deletes(self) -> bool:
+        """Whether a batch may find keys that the source has lost."""
+        return self.delete_sweep is not None or self.deleted_at is not None
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A table of a datastore."""
@@ -168,6 +200,8 @@ class Dataset:
     # On forensic platforms: the column with the time from which a version is valid; none: the time of its first batch.
     valid_from: str | None = None
     indexes: tuple[TableIndex, ...] = ()  # on the merge table, beside that on the key
+    strategy: DatasetStrategy = DatasetStrategy.AUTO
+    cursor: Cursor | None = None  # given with the strategy `cursor`, and only then
 
     @property
     def keeps_deleted(self) -> bool:

@@ -12,6 +12,7 @@ TYPE = re.compile(
     r"(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
 )
 INTEGERS = {"smallint": 5, "integer": 10, "bigint": 19}  # and the most digits that they have
+TIMES = ("timestamp with time zone", "timestamp without time zone", "date")
 TEXTS = ("character varying", "text")
 # Types whose one modifier is the most that they hold; without it they hold everything of their kind.
 BOUNDED = frozenset(["character varying", "bit varying", "timestamp", "time"])

@@ -10,6 +10,7 @@ from config_schema.problem import Finding, Rule
 from config_schema.rules import (
     columns,
     consumption,
+    cursors,
     environments,
     mapping,
     names,
@@ -80,6 +81,11 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     ),
     columns.indexes_can_be_built: Rule(
         "DF1425", "`indexes` of a dataset name its columns, and none stands already by its key."
+    ),
+    cursors.cursors_can_be_followed: Rule(
+        "DF1426",
+        "`strategy: cursor` and `cursor` of a dataset go together; the columns that `cursor` names exist and have "
+        "types that fit.",
     ),
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."

@@ -20,6 +20,7 @@ from config_schema.model import (
 from config_schema.model.claims import Key, source_table
 from config_schema.model.sql_types import (
     KNOWN_TYPES,
+    TIMES,
     WITHOUT_ORDER,
     base_type,
     least_row_bytes,
@@ -35,7 +36,6 @@ PAGE_BYTES = 8160  # the most that a row of PostgreSQL's may take
 ROW_HEADER_BYTES = 23
 BATCH_TYPES = ("integer", "integer")  # of the columns that a forensic table has of ours
 TIME = "timestamp with time zone"
-TIMES = (TIME, "timestamp without time zone", "date")
 NUMBERS = {2: "two", 4: "four"}
 VALID_TYPES = (TIME, TIME)  # of those that it has where a column says from when its versions are valid
 DELIBERATE = re.compile(r'.*[".].*')  # a quoted or qualified type is nobody's slip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from config_schema.errors import StreamFactoryError
-from config_schema.model import Dataset, DatasetSink
+from config_schema.model import Dataset, DatasetSink, SourceKind
 from config_schema.model.sql_types import holds_every_value, long_name
 from config_schema.problem import Rule
 from config_schema.source_check import CheckLevel, ReadableDataset, SourceCheck, SourceFinding, some_names
@@ -22,6 +22,7 @@ from merge_jobs.sources import Source, SourceColumn
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres.locks import check_source as check_lock_room
+from merge_jobs.strategies.cursor import check_cursor
 from merge_jobs.strategies.guard import look
 from merge_jobs.strategies.selection import later_strategy
 from merge_jobs.stream import Stream
@@ -80,7 +81,7 @@ def _looked(place: ConnectionInfo, source: Source, datasets: Sequence[Dataset]) 
         of_dataset = list(_of_catalogue(source, dataset, tables.get(dataset.source_table)))
         if not any(one.level is CheckLevel.ERROR for one in of_dataset):
             try:
-                readable.append(_read(source, dataset))
+                readable.append(_read(source, dataset, place.kind))
             except StreamFactoryError as error:
                 of_dataset.append(_of_error(error, dataset))
         findings += of_dataset
@@ -94,12 +95,13 @@ def _lock_room(source: PostgresSource, datasets: Sequence[Dataset]) -> Iterator[
         yield _of_error(error)
 
 
-def _read(source: Source, dataset: Dataset) -> ReadableDataset:
+def _read(source: Source, dataset: Dataset, kind: SourceKind) -> ReadableDataset:
     """Take a snapshot of the dataset as a batch does, and read no row of it. Raises StreamFactoryError."""
     source.begin([dataset])
     source.try_read(dataset)
+    check_cursor(source, dataset, kind)
     sight = look(source, dataset) if isinstance(source, PostgresSource) else None
-    strategy, why = later_strategy(sight)
+    strategy, why = later_strategy(dataset, sight)
     columns = tuple((name, column.type) for name, column in source.columns(dataset).items())
     return ReadableDataset(dataset.name, dataset.source_table, strategy, why, columns)
 

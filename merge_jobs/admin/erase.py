@@ -150,6 +150,8 @@ def lift(
         for one in _tables_of(tables):
             if _is_map_of_versions(tables, one):
                 tables.run("erased_keys.read_left_out", map=one.identifier)
+            elif one.kind == "merge" and dataset.cursor is not None:
+                tables.run("row_map.forget", {"key": one.stream, "dataset": tables.name})  # a cursor has passed them
         _finish(tables, "lift_erased_keys", asked_by, reason)
         return lifted
 
@@ -229,6 +231,8 @@ def _erase_from(tables: DatasetTables, one: _Table) -> int:
     rows = tables.run("erased_keys.erase_rows", table=one.identifier).rowcount
     if one.kind == "map":
         _change_guard(tables, one, rows, 0)
+    elif one.kind == "merge" and rows:
+        tables.run("cursor.forget_rows", {"key": one.stream, "dataset": tables.name})
     return rows if one.kind == "merge" else 0
 
 

@@ -33,13 +33,16 @@ def diff_lines(stream: Stream, found: StreamDiff) -> Iterator[str]:
 
 
 def _dataset_lines(name: str, one: DatasetDiff) -> Iterator[str]:
-    if one.is_equal:
+    unswept = one.counts[Difference.ONLY_IN_MERGE_TABLE] if one.reads_by_cursor else 0
+    if one.is_equal and not unswept:
         yield f"  {name}: equal, {one.source_rows} rows"
     else:
         counts = ", ".join(f"{number} {TITLES[of]}" for of, number in one.counts.items())
         yield f"  {name}: {counts}; {one.source_rows} rows in the source, {one.merged_rows} in the merge table"
     if one.kept_away:
         yield f"    left out, as their keys are erased: {one.kept_away} of the source's rows"
+    if unswept:
+        yield f"    not a difference: {TITLES[Difference.ONLY_IN_MERGE_TABLE]}, as the cursor leaves deletes to a sweep"
     if altered := str(one.drift):
         yield f"    the next batch alters the merge table first: {altered}"
     for key in one.keys:
@@ -79,6 +82,7 @@ def _dataset_as_json(one: DatasetDiff | NeverLoaded) -> Mapping[str, Any]:
         "equal": one.is_equal,
         "source_rows": one.source_rows,
         "kept_away": one.kept_away,
+        "reads_by_cursor": one.reads_by_cursor,
         "merge_table_rows": one.merged_rows,
         **{of.value: number for of, number in one.counts.items()},
         "keys": [

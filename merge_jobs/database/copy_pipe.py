@@ -8,44 +8,19 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from config_schema.errors import StreamFactoryError
-from config_schema.model import Dataset
 from merge_jobs.database_errors import too_large_a_row
 from merge_jobs.process.signal_mask import start_without_signals
 
 CHUNK_BYTES = 1 << 17
 PIPE_BYTES = 1 << 20
-
-
-class RowSource(Protocol):
-    """What COPY reads rows from."""
-
-    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
-        """Write the dataset's rows to `into` in COPY's format, and return how many."""
-
-    def cancel(self) -> None:
-        """Cancel the running copy, from another thread."""
-
-
-def copy_rows(
-    source: RowSource,
-    dataset: Dataset,
-    types: Mapping[str, str],
-    binary: bool,
-    session: Connection,
-    copy_in: sql.Composed,
-) -> int:
-    """Copy a dataset of the source into the table of `copy_in`, with these column types; return the number of rows."""
-    return copy_through(
-        lambda into: source.copy_out(dataset, types, binary, into), source.cancel, dataset.name, session, copy_in
-    )
 
 
 def copy_through(

@@ -98,13 +98,14 @@ def evaluate_checks(store: MergeStore, batch: Batch, applied: Mapping[str, Datas
     references, measured = batches.judged_before(store) if checked else ({}, {})
     findings = Findings()
     for dataset in checked:
-        of = Applied(DatasetTables(store, dataset), batch.staged, references.get(dataset.name, {}))
+        rows = applied[dataset.name].counts.total
+        of = Applied(DatasetTables(store, dataset), batch.staged, rows, references.get(dataset.name, {}))
         unchanged = not of.all_is_new and not applied[dataset.name].counts.changed
         assert batch.snapshot_time is not None
         earlier = Earlier(batch.batch_id, batch.snapshot_time, measured.get(dataset.name, {}), unchanged)
         findings.results[dataset.name] = tuple(_results(of, earlier, findings))
     failing = [
-        f"{name}: {one.check} ({one.kind}): {_in_words(one, batch.staged[name].rows)}"
+        f"{name}: {one.check} ({one.kind}): {_in_words(one, applied[name].counts.total)}"
         for name, results in findings.results.items()
         for one in results
         if one.violations and one.severity == Severity.FAIL.value

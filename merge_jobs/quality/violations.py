@@ -42,12 +42,8 @@ class Applied:
 
     tables: DatasetTables
     staged: Mapping[str, Staged]  # of all datasets of the batch
+    rows: int  # that the source has; if it was read by a cursor, that the merge table has
     held: Mapping[str, Any] = field(default_factory=dict)  # the references that the last look at the source judged
-
-    @property
-    def rows(self) -> int:
-        """How many rows were staged."""
-        return self.staged[self.tables.name].rows
 
     @property
     def all_is_new(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from config_schema.model import Dataset
 from merge_jobs.stores.postgres import batches
 from merge_jobs.stores.postgres.batches import Batch, Staged
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -77,10 +78,16 @@ def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: 
     return batches.take_over(store, left, run_id, model_commit)
 
 
+def has_staged_map(dataset: Dataset, staged: Staged) -> bool:
+    """Return whether the batch has staged what is to change in a map, or keys that are gone, in an unlogged table."""
+    of_cursor = dataset.cursor is not None and dataset.cursor.finds_deletes and staged.strategy == "cursor"
+    return staged.strategy in UNLOGGED_MAPS or of_cursor
+
+
 def _needed(tables: DatasetTables, staged: Staged) -> list[str]:
     """Return the tables, beside the merge table, that applying the staged rows needs."""
     needed = [tables.staging_name]
-    if staged.map_kind is not None:
+    if staged.map_kind is not None or has_staged_map(tables.dataset, staged):
         needed.append(tables.staged_map_name)
         if staged.strategy == staged.map_kind:  # the map is changed, not replaced
             needed.append(tables.map_name)
@@ -99,7 +106,7 @@ def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
             return f"the staging of {tables.name} is gone"
         if tables.value("dataset.count_staged") != staged.staged:
             return f"the staging of {tables.name} has other rows"
-        if staged.strategy in UNLOGGED_MAPS:
+        if has_staged_map(dataset, staged):
             rows = tables.value("row_map.count_staged")
             if rows != left.staged_map_rows.get(tables.name):  # none of a job of an older version
                 return f"the staged map of {tables.name} has other rows"

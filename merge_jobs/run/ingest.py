@@ -12,7 +12,7 @@ from config_schema import names
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
-from merge_jobs.run.begin import UNLOGGED_MAPS
+from merge_jobs.run.begin import UNLOGGED_MAPS, has_staged_map
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import (
@@ -22,7 +22,7 @@ from merge_jobs.sources.postgres.position import (
     wait_until_not_behind,
 )
 from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.stores.postgres import batches, erased_keys, row_maps
+from merge_jobs.stores.postgres import batches, cursors, erased_keys, row_maps
 from merge_jobs.stores.postgres.batches import Batch, Staged
 from merge_jobs.stores.postgres.leftovers import drop_staged, names_for_batch
 from merge_jobs.stores.postgres.locks import check_first_loads, check_source
@@ -120,13 +120,20 @@ def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: flo
     perform(LOOK_STEPS, looking)
     assert state.now is not None
     case = Case(
-        *(tables.where, state.merged[tables.name], state.last, wanted, looking.known, looking.sight, state.now, audit),
+        *(tables.where, tables.dataset, state.merged[tables.name], state.last, wanted),
+        *(looking.known, looking.sight, state.now, audit),
     )
     how = choice(case)
     log.info("%s batch %d: %s: %s", tables.where, state.batch.batch_id, how.strategy, how.reason)
     erased = state.erased.get(tables.name, 0)
     left_out = 0 if looking.known is None else looking.known.kept_away
-    reading = Reading(tables, looking.source, state.batch.batch_id, looking.sight, how.map_kind, erased, left_out)
+    reading = Reading(
+        *(tables, looking.source, state.batch.batch_id, looking.sight, how.map_kind, erased, left_out),
+        position=None if looking.known is None else cursors.position_of(looking.known.guard),
+        sweep=how.sweep,
+        rows_before=None if looking.known is None else looking.known.rows,
+        now=state.now,
+    )
     with refusals_named(tables, looking.source):
         how, read = _staged(reading, how)
     if read.kept_away:
@@ -243,7 +250,7 @@ def _staged_map_rows(store: MergeStore, batch: Batch, staged: Mapping[str, Stage
     return {
         dataset.name: int(batch.tables_of(store, dataset).value("row_map.count_staged"))
         for dataset in store.stream.datasets
-        if staged[dataset.name].strategy in UNLOGGED_MAPS
+        if has_staged_map(dataset, staged[dataset.name])
     }
 
 
@@ -267,6 +274,7 @@ def is_merged(tables: DatasetTables, last_batch: int) -> bool:
     return True
 
 
+EMPTIED_TITLE = "by its number a later run sees whether a server has emptied it"
 POSITION = ("guard.position_is_readable", "guard.position")
 OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda state: isinstance(state.source, PostgresSource))
 LATER = tuple(name for name, strategy in STRATEGIES.items() if strategy.resumable)
@@ -331,13 +339,7 @@ DOUBT_STEPS: tuple[Step[Reading], ...] = (Step(_drop_staged, also=("leftovers.dr
 STAGED_STEPS: tuple[Step[Ingesting], ...] = (
     Step(
         _describe,
-        (
-            on_store(
-                "by its number a later run sees whether a server has emptied it",
-                "row_map.count_staged",
-                strategies=UNLOGGED_MAPS,
-            ),
-        ),
+        (on_store(EMPTIED_TITLE, "row_map.count_staged", strategies=[*UNLOGGED_MAPS, "cursor"]),),
     ),
     Step(
         _mark_ingested,

@@ -22,6 +22,7 @@ from merge_jobs.run.ingest import ingest
 from merge_jobs.run.merge import DROP_STEPS, Merging, merge_datasets, write_result
 from merge_jobs.stores.postgres import (
     batches,
+    cursors,
     migrations,
     operator_audit,
     row_maps,
@@ -204,6 +205,9 @@ def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> 
         seconds=round(so_far.seconds + seconds, 3),
         datasets=datasets,
         shape_changed=so_far.shape_changed or merging.reshaped,
+        partly_read=tuple(
+            name for name, of in batch.staged.items() if of.strategy == "cursor" and not cursors.is_swept(of.guard)
+        ),
     )
 
 

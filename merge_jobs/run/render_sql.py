@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from psycopg2 import sql
@@ -14,16 +15,26 @@ from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.run.begin import BEGIN_STEPS
-from merge_jobs.run.ingest import LOOK_STEPS, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
+from merge_jobs.run.ingest import EMPTIED_TITLE, LOOK_STEPS, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
 from merge_jobs.run.merge import DROP_STEPS, JUDGE_STEPS, PREPARE_STEPS, WRITE_STEPS
+from merge_jobs.sources.postgres.source import since_parts
 from merge_jobs.sql import statement, statements_of
-from merge_jobs.stores.postgres import erased_keys
+from merge_jobs.stores.postgres import cursors, erased_keys
 from merge_jobs.stores.postgres.as_of import parts_of
 from merge_jobs.stores.postgres.changes import LONGEST_KEPT, are_kept, value_parts
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.stores.postgres.valid_times import are_from_column
+from merge_jobs.strategies.cursor import (
+    DELETED_AT_WORDS,
+    DELETES_FOUND_WORDS,
+    NO_DELETES_FOUND_WORDS,
+    SWEEP_WORDS,
+    swept_part,
+)
 from merge_jobs.strategies.delta_steps import KEEP_CHANGES_WORDS, KEPT_TITLE, VALID_TIMES_WORDS
+from merge_jobs.strategies.full import AUDIT_WORDS
+from merge_jobs.strategies.row_map_load import CURSOR_WORDS, MAP_STAGED, MAP_WANTED, VERSIONS_WANTED
 from merge_jobs.strategies.selection import STRATEGIES
 from merge_jobs.strategies.step import Section, Side, Step
 from merge_jobs.strategies.strategy import Strategy
@@ -34,6 +45,9 @@ AS_OF = "as-of"
 OF_AS_OF = ("create_past_index", "batch_at", "at_batch", "at_time", "create_functions")
 OF_VALID_TIMES = ("create_past_index", "at_batch", "at_valid_time", "create_functions")  # where a column has the times
 WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not PostgreSQL
+BY_CURSOR = ("initial", "full", "cursor")  # what there is for a dataset with a cursor
+MAP_CONDITIONS = (MAP_WANTED, VERSIONS_WANTED, MAP_STAGED)
+SWEPT = frozenset(["postgres_source.copy_keys", "cursor.create_keys", "cursor.copy_keys"])
 LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
 -- Each transaction begins with the settings that merge_jobs/sql/session.sql has, and verifies them.
@@ -69,7 +83,7 @@ def rendered_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -
     Raises CommandWrong for others.
     """
     milestoning = stream.platform.milestoning
-    known = [*(STRATEGIES if _is_postgresql(stream) else WITHOUT_MAPS), milestoning.value]
+    known = [*_strategies(stream, dataset), milestoning.value]
     if milestoning is Milestoning.FORENSIC:
         known.append(AS_OF)
     if what not in known:
@@ -83,6 +97,13 @@ def rendered_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -
         f"-- {stream} {dataset.name}: {what}\n-- From {_server(stream.store.source)} to {_server(store)}.\n{LEGEND}\n"
     )
     return "\n".join([head, *_body(shown, what)])
+
+
+def _strategies(stream: Stream, dataset: Dataset) -> Iterable[str]:
+    """Return the strategies by which a batch may read the dataset."""
+    if dataset.cursor is not None:
+        return BY_CURSOR
+    return [name for name in STRATEGIES if name != "cursor"] if _is_postgresql(stream) else WITHOUT_MAPS
 
 
 def _body(shown: _Shown, what: str) -> Iterator[str]:
@@ -160,6 +181,7 @@ class _Shown:
     def __init__(self, stream: Stream, dataset: Dataset, store: Database) -> None:
         self.stream, self.dataset = stream, dataset
         self.tables = DatasetTables(_NamesOnly(stream, store), dataset)
+        self.swept = replace(self.tables, dataset=swept_part(dataset))
 
     def batch(self, strategy: str) -> Iterator[str]:
         for step, section in self.sections(strategy):
@@ -185,6 +207,7 @@ class _Shown:
                     and (not section.postgresql or _is_postgresql(self.stream))
                     and section.milestoning in (None, self.tables.milestoning)
                     and (section.title != KEPT_TITLE or self.dataset.keeps_deleted)
+                    and (section.title != EMPTIED_TITLE or strategy != "cursor" or self._finds_deletes)
                     and self._is_wanted(step)
                 ):
                     yield step, section
@@ -192,7 +215,22 @@ class _Shown:
     def _is_wanted(self, step: Step[Any]) -> bool:
         words = "" if step.when is None else step.when.words
         options = {VALID_TIMES_WORDS: are_from_column, KEEP_CHANGES_WORDS: are_kept}
-        return words not in options or options[words](self.tables)
+        cursor = self.dataset.cursor
+        if cursor is not None and step.when in MAP_CONDITIONS:
+            return False
+        of_cursor = {
+            AUDIT_WORDS: cursor is None,
+            CURSOR_WORDS: cursor is not None,
+            DELETED_AT_WORDS: cursor is not None and cursor.deleted_at is not None,
+            DELETES_FOUND_WORDS: self._finds_deletes,
+            NO_DELETES_FOUND_WORDS: not self._finds_deletes,
+            SWEEP_WORDS: cursor is not None and cursor.delete_sweep is not None,
+        }
+        return of_cursor.get(words, True) and (words not in options or options[words](self.tables))
+
+    @property
+    def _finds_deletes(self) -> bool:
+        return self.dataset.cursor is not None and self.dataset.cursor.finds_deletes
 
     @property
     def _others(self) -> set[str]:
@@ -206,7 +244,8 @@ class _Shown:
     def _statement(self, name: str) -> str:
         full = self.tables.milestoning.value + name if name.startswith(".") else name
         wanted = statement(full)
-        parts = self.tables.parts_of(full, self._of_file(full.partition(".")[0]))
+        tables = self.swept if full in SWEPT else self.tables
+        parts = tables.parts_of(full, self._of_file(full.partition(".")[0]))
         unknown = {part: sql.SQL(f":{part}") for part in wanted.identifiers - parts.keys()}
         given = {part: text for part, text in {**parts, **unknown}.items() if part in wanted.identifiers}
         composed = sql.SQL(wanted.text).format(**given)
@@ -240,6 +279,8 @@ class _Shown:
                 "map": store.table(self.tables.staged_map_name),
                 "usual": sql.Identifier(self.tables.map_name),
             }
+        if file == "cursor":
+            return {} if self.dataset.cursor is None else cursors.shown_parts(self.dataset)
         comma, schema = sql.SQL(", "), self.stream.store.source.schema
         if file in ("postgres_source", "version_diff", "key_hash_diff"):
             keys = [sql.Identifier(f"key_{number}") for number, _ in enumerate(self.dataset.primary_key, 1)]
@@ -249,6 +290,7 @@ class _Shown:
                 "selected": comma.join(sql.Identifier(column.name) for column in self.dataset.columns),
                 "key_names": comma.join(keys),
                 "key_arrays": comma.join(sql.SQL("array_agg({})").format(key) for key in keys),
+                **({} if self.dataset.cursor is None else since_parts(cursors.shown_since(self.dataset), _named)),
             }
         return {}
 
@@ -258,9 +300,19 @@ class _Shown:
         from merge_jobs.sources.sql.source import select_text
 
         source = self.stream.store.source
-        reads = "postgres_source.copy_out" in section.statements
-        lines_of_source = [select_text(source, self.dataset)] if reads else DIALECTS[source.kind].snapshot
-        yield from (f"{one};\n" for one in lines_of_source)
+        match section.statements:
+            case ("postgres_source.copy_out",):
+                yield f"{select_text(source, self.dataset)};\n"
+            case ("postgres_source.copy_since",):
+                yield f"{select_text(source, self.dataset, cursors.shown_since(self.dataset))};\n"
+            case ("postgres_source.copy_keys",):
+                yield f"{select_text(source, self.swept.dataset)};\n"
+            case _:
+                yield from (f"{one};\n" for one in DIALECTS[source.kind].snapshot)
+
+
+def _named(name: str, _: str | None) -> sql.Composable:
+    return sql.SQL(f":{name}")
 
 
 def _with_values_named(part: sql.Composable) -> str:

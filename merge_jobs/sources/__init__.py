@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from types import TracebackType
 from typing import BinaryIO, Protocol
 
@@ -20,6 +21,29 @@ class SourceColumn:
 
     type: str
     portable: bool
+
+
+@dataclass(frozen=True)
+class Since:
+    """Which rows of a dataset a batch reads by its cursor: those from a value on, and those without a value.
+
+    `at_least` and `last` are texts that PostgreSQL writes for a value of the type `kind`. Of the rows with the value
+    `last`, those with a tie breaker below `tie` are left out, where there is a tie breaker.
+    """
+
+    column: str
+    kind: str  # `bigint`, `date`, `timestamp without time zone` or `timestamp with time zone`
+    at_least: str
+    last: str
+    tie_breaker: str | None = None
+    tie: str | None = None
+
+
+class SourcePart(Enum):
+    """What a batch reads of a dataset's rows: everything, or only the columns that the given dataset has left."""
+
+    ROWS = "rows"
+    KEYS = "keys"
 
 
 class Source(Protocol):
@@ -39,8 +63,15 @@ class Source(Protocol):
     def estimated_rows(self, dataset: Dataset) -> int | None:
         """Return the approximate number of rows; None if the source cannot tell without counting."""
 
-    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
-        """Write the dataset's rows in COPY format, for columns of these types; return their number.
+    def copy_out(
+        self,
+        dataset: Dataset,
+        types: Mapping[str, str],
+        binary: bool,
+        into: BinaryIO,
+        part: SourcePart | Since = SourcePart.ROWS,
+    ) -> int:
+        """Write the dataset's rows, or a part of them, in COPY format, for columns of these types; return their number.
 
         Runs in its own thread. Raises ValuesRejected if a type would change a value of the source.
         """

@@ -37,6 +37,20 @@ WHERE m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns}):
 UNION ALL
 SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647{and_in_source}
 
+-- name: sweep
+-- Of all keys of the source: versions whose key is gone are staged as such; how many they are, and how many keys of the
+-- source no open version, and no staged row, has.
+WITH lost AS (
+    INSERT INTO {staged_map} SELECT {mapped_key} FROM {merge} m
+    WHERE m.ds_batch_out = 2147483647 AND NOT EXISTS (SELECT FROM ds_keys s WHERE {key_equal}){and_in_source}
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM lost), (
+    SELECT count(*) FROM ds_keys s WHERE true
+        AND NOT EXISTS (SELECT FROM {merge} m WHERE {key_equal} AND m.ds_batch_out = 2147483647{and_in_source})
+        AND NOT EXISTS (SELECT FROM {staging} m WHERE {key_equal})
+)
+
 -- name: close_deleted
 UPDATE {merge} m SET ds_batch_out = %(batch_id)s{ends_with_batch}
 FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL

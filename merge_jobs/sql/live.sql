@@ -29,6 +29,20 @@ WHERE m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns}):
 UNION ALL
 SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal}{and_in_source}
 
+-- name: sweep
+-- Of all keys of the source: rows whose key is gone are staged as such; how many they are, and how many keys of the
+-- source no row of the merge table, and no staged one, has.
+WITH lost AS (
+    INSERT INTO {staged_map} SELECT {mapped_key} FROM {merge} m
+    WHERE NOT EXISTS (SELECT FROM ds_keys s WHERE {key_equal}){and_in_source}
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM lost), (
+    SELECT count(*) FROM ds_keys s WHERE true
+        AND NOT EXISTS (SELECT FROM {merge} m WHERE {key_equal}{and_in_source})
+        AND NOT EXISTS (SELECT FROM {staging} m WHERE {key_equal})
+)
+
 -- name: delete_gone
 DELETE FROM {merge} m USING ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
 

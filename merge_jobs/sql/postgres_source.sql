@@ -87,3 +87,13 @@ ROLLBACK TO SAVEPOINT before_a_copy
 
 -- name: copy_out
 COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT {format})
+
+-- name: copy_since
+-- The rows that have changed since a value of the cursor's column, and those without a value.
+COPY (
+    SELECT {columns} FROM {table}
+    WHERE {cursor} IS NULL OR ({cursor} OPERATOR(pg_catalog.>=) {at_least}{without_ties})
+) TO STDOUT (FORMAT {format})
+
+-- name: copy_keys
+COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT {format})

@@ -20,7 +20,7 @@ ON CONFLICT (key, dataset) DO UPDATE SET
 
 -- name: forget
 -- The map is not to be used; when the last full batch was, and what is said of strategies, stays.
-UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' END
+UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' - 'cursor' END
 WHERE key = %(key)s AND dataset = %(dataset)s
 
 -- name: distrust

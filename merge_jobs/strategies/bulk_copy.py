@@ -8,17 +8,19 @@ from collections.abc import Iterable, Mapping
 
 from psycopg2 import sql
 
-from merge_jobs.database.copy_pipe import copy_rows
+from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.errors import SourceColumnMissing
-from merge_jobs.sources import Source, SourceColumn
+from merge_jobs.sources import Since, Source, SourceColumn, SourcePart
 from merge_jobs.stores.postgres.progress import read_counted_by_server
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 
 log = logging.getLogger(__name__)
 
 
-def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy: str) -> int:
-    """Copy the dataset by the statement `copy`; return the number of rows.
+def read_into(
+    tables: DatasetTables, source: Source, made: DescribedTable, copy: str, part: SourcePart | Since = SourcePart.ROWS
+) -> int:
+    """Copy the dataset, or a part of it, by the statement `copy`; return the number of rows.
 
     Raises SourceColumnMissing naming every column that the source lacks.
     """
@@ -29,8 +31,14 @@ def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy:
     binary = is_exact_in_binary(tables, columns, made, names)
     warn_of_conversions(tables, columns, made)
     statement = tables.composed(copy, format=sql.SQL("binary" if binary else "text"))
-    read_counted_by_server(tables, source.estimated_rows(tables.dataset))
-    rows = copy_rows(source, tables.dataset, made.columns, binary, tables.store.session, statement)
+    read_counted_by_server(tables, None if isinstance(part, Since) else source.estimated_rows(tables.dataset))
+    rows = copy_through(
+        lambda into: source.copy_out(tables.dataset, made.columns, binary, into, part),
+        source.cancel,
+        tables.name,
+        tables.store.session,
+        statement,
+    )
     seconds = time.monotonic() - began
     log.info("%s: copied %d rows in %.1f s, %d rows/s", tables.where, rows, seconds, rows / max(seconds, 1e-3))
     return rows

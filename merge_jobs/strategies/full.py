@@ -26,6 +26,9 @@ from merge_jobs.strategies.strategy import STAGING, Applying, Staging, Strategy
 log = logging.getLogger(__name__)
 
 
+AUDIT_WORDS = "only in an audit"
+
+
 def _staging_that_fits(state: Staging) -> None:
     state.made = create_staging(state.tables)
     existing = merge_table(state.tables)
@@ -119,7 +122,7 @@ FULL = Strategy(
             _audit,
             (on_store("what version diff would have missed", "version_diff.count_missed", postgresql=True),),
             also=("key_hash_diff.count_missed", "row_map.find", "row_map.distrust"),
-            when=Condition("only in an audit", lambda state: state.staged.audit),
+            when=Condition(AUDIT_WORDS, lambda state: state.staged.audit),
         ),
         Step(_check, also=(*KEY_CHECKS, "quality")),
         JUDGE_TIMES,

@@ -85,6 +85,23 @@ def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | 
     return next((reason for fact, reason in facts.items() if before.get(fact) != now.get(fact)), None)
 
 
+# Of a source that a cursor reads: another server, or one that was restored, may have other rows before the cursor.
+CURSOR_FACTS = ("system", "database", "timeline", "model", "leaves", "columns")
+
+
+def cursor_facts(dataset: Dataset, now: TableState | None) -> dict[str, Any]:
+    """Return the facts under which rows that a cursor has passed need not be read again."""
+    known = {"model": _fingerprint(dataset)} if now is None else dict(now.facts)
+    if len(known.get("leaves", ())) > 1:  # partitions come and go
+        known = {fact: value for fact, value in known.items() if fact not in ("leaves", "columns")}
+    return {fact: known[fact] for fact in CURSOR_FACTS if known.get(fact)}
+
+
+def cursor_broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Return why rows that a cursor has passed under the facts `before` must be read again; None if they need not."""
+    return next((FACTS[fact] for fact in CURSOR_FACTS if before.get(fact) != now.get(fact)), None)
+
+
 def look(source: PostgresSource, dataset: Dataset) -> TableState:
     """Return the state of the dataset's table, from the source's snapshot."""
     ((is_readable,),) = source.rows("guard.server_is_readable")
@@ -136,6 +153,8 @@ def _fingerprint(dataset: Dataset) -> str:
     state_facts: list[Any] = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
     if dataset.keeps_deleted:
         state_facts.append(dataset.on_delete.value)
+    if dataset.cursor is not None and dataset.cursor.deleted_at is not None:
+        state_facts.append({"deleted_at": dataset.cursor.deleted_at})
     if dataset.valid_from is not None:
         state_facts.append({"valid_from": dataset.valid_from})
     return hashlib.sha256(json.dumps(state_facts).encode()).hexdigest()

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from psycopg2 import sql
+
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.erased_keys import keep_away, keep_away_from_map
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies import key_hash_diff, version_diff
 from merge_jobs.strategies.bulk_copy import read_into
+from merge_jobs.strategies.cursor import CHECK_CURSOR, DELETED_AT_WORDS, deleted_at, measure_cursor
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
 from merge_jobs.strategies.strategy import KEYS_ERASED, VERSIONS_OUT, Applying, Staging
 
@@ -50,6 +53,11 @@ VERSIONS_WANTED: Condition[Staging] = Condition("", lambda state: state.reading.
 MAP_STAGED: Condition[Applying] = Condition("", lambda state: state.staged.map_kind is not None)
 
 
+CURSOR_WORDS = "only where the model has `strategy: cursor`"
+CURSOR_WANTED: Condition[Staging] = Condition(CURSOR_WORDS, lambda state: state.tables.dataset.cursor is not None)
+DELETED_AT: Condition[Staging] = Condition(DELETED_AT_WORDS, lambda state: deleted_at(state.tables) is not None)
+
+
 def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
     """Return the steps that load every row, and map it if a map is needed.
 
@@ -64,9 +72,21 @@ def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
         on_store("and out of the map", "erased_keys.keep_away_from_map", postgresql=True),
     )
     return (
+        CHECK_CURSOR,
         Step(partial(_load, target), rows, also=WITH_HASHES),
+        Step(
+            partial(_measure, target),
+            (on_store("how far the cursor has come", "cursor.measure"),),
+            also=("cursor.greatest_tie",),
+            when=CURSOR_WANTED,
+        ),
         Step(partial(_map_versions, target), versions, when=VERSIONS_WANTED),
         Step(partial(_keep_away, target), kept_away, when=KEYS_ERASED),
+        Step(
+            partial(_leave_out_deleted, target),
+            (on_store("rows that the source has marked as deleted are taken out again", "cursor.leave_out_deleted"),),
+            when=DELETED_AT,
+        ),
     )
 
 
@@ -99,6 +119,17 @@ def _keep_away(target: LoadTarget, state: Staging) -> None:
             keep_away_from_map(tables, tables.store.table(target.map(tables)))
         case MapKind.KEY_HASHES:
             keep_away(tables, tables.store.table(target.map(tables)))
+
+
+def _measure(target: LoadTarget, state: Staging) -> None:
+    measure_cursor(state, state.tables.store.table(target.rows(state.tables)), in_full=True)
+
+
+def _leave_out_deleted(target: LoadTarget, state: Staging) -> None:
+    tables, column = state.tables, sql.Identifier(str(deleted_at(state.tables)))
+    loaded = tables.store.table(target.rows(tables))
+    left_out = tables.run("cursor.leave_out_deleted", loaded=loaded, deleted_at=column).rowcount
+    state.rows, state.staged = state.rows - left_out, state.staged - left_out
 
 
 def _map_versions(target: LoadTarget, state: Staging) -> None:

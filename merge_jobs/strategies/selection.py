@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from config_schema.model import Cursor, Dataset
+from merge_jobs.stores.postgres.cursors import CursorPosition, position_of
 from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
+from merge_jobs.strategies.cursor import CURSOR
 from merge_jobs.strategies.full import FULL
-from merge_jobs.strategies.guard import TableState, broken, meaning_changed
+from merge_jobs.strategies.guard import TableState, broken, cursor_broken, cursor_facts, meaning_changed
 from merge_jobs.strategies.initial import INITIAL
 from merge_jobs.strategies.key_hash_diff import KEY_HASH_DIFF
 from merge_jobs.strategies.strategy import Strategy
@@ -30,22 +33,26 @@ class StrategyOption(Enum):
 
 @dataclass(frozen=True)
 class ChosenStrategy:
-    """A strategy, the reason for it, the map that it makes, and whether it audits the existing map."""
+    """A strategy, the reason for it, the map that it makes, whether it audits the existing map, or sweeps all keys."""
 
     strategy: str
     reason: str
     map_kind: MapKind | None = None
     audit: bool = False
+    sweep: bool = False
 
 
 @dataclass(frozen=True)
 class Case:
     """What the choice depends on. `sight` is None for a source that cannot be mapped.
 
+    `dataset` has a cursor if that is how the model wants its changes found: then there is no map, and no audit.
+
     `now` is by the merge store's clock, like the time of the last full batch.
     """
 
     name: str
+    dataset: Dataset
     is_merged: bool
     last_batch: int
     wanted: StrategyOption
@@ -56,7 +63,7 @@ class Case:
 
 
 STRATEGIES: dict[str, Strategy[Any]] = {
-    strategy.name: strategy for strategy in (INITIAL, FULL, VERSION_DIFF, KEY_HASH_DIFF)
+    strategy.name: strategy for strategy in (INITIAL, FULL, VERSION_DIFF, KEY_HASH_DIFF, CURSOR)
 }
 
 
@@ -72,6 +79,8 @@ def choice(case: Case) -> ChosenStrategy:
         return ChosenStrategy(
             "initial", "the first load" if case.last_batch == 0 else "there is no merge table yet", kind
         )
+    if case.dataset.cursor is not None:
+        return _by_cursor(case, case.dataset.cursor)
     why = _why_full(case, kind, no_map)
     if why is not None or kind is None:
         return ChosenStrategy("full", why or no_map, kind)
@@ -82,9 +91,37 @@ def choice(case: Case) -> ChosenStrategy:
     return ChosenStrategy(kind.value, why, kind)
 
 
-def later_strategy(sight: TableState | None) -> tuple[str, str]:
+def _by_cursor(case: Case, cursor: Cursor) -> ChosenStrategy:
+    known = case.known
+    position = None if known is None else position_of(known.guard)
+    if case.wanted is StrategyOption.FULL:
+        return ChosenStrategy("full", "asked for")
+    if known is None or position is None or position.value is None:
+        return ChosenStrategy("full", "no cursor is known yet")
+    if (position.column, position.tie_breaker) != (cursor.column, cursor.tie_breaker):
+        return ChosenStrategy("full", f"the model has another cursor since batch {known.batch_id}")
+    why = cursor_broken(known.guard, cursor_facts(case.dataset, case.sight))
+    if why is not None:
+        return ChosenStrategy("full", f"{why} since batch {known.batch_id}")
+    if _sweep_is_due(position, cursor, case.now):
+        return ChosenStrategy("cursor", f"{cursor.column} tells what has changed, and a sweep what is gone", sweep=True)
+    deletes = "" if cursor.deleted_at is None else ", except by deleted_at"
+    until = "a full batch" if cursor.delete_sweep is None else "the next sweep"
+    return ChosenStrategy("cursor", f"{cursor.column} tells what has changed; deletes wait for {until}{deletes}")
+
+
+def _sweep_is_due(position: CursorPosition, cursor: Cursor, now: datetime) -> bool:
+    if cursor.delete_sweep is None:
+        return False
+    # A sweep that lies ahead is one of a clock that was set back.
+    return not timedelta(0) <= now - datetime.fromisoformat(position.swept_at) < timedelta(seconds=cursor.delete_sweep)
+
+
+def later_strategy(dataset: Dataset, sight: TableState | None) -> tuple[str, str]:
     """Return which strategy a table allows for the batches after the first, and why not a cheaper one."""
-    case = Case("", True, 1, StrategyOption.AUTO, None, sight, datetime.min)
+    if dataset.cursor is not None:
+        return CURSOR.name, "the model says so"
+    case = Case("", dataset, True, 1, StrategyOption.AUTO, None, sight, datetime.min)
     kind, no_map = _map_kind(case)
     if kind is None:
         return FULL.name, no_map
@@ -93,6 +130,8 @@ def later_strategy(sight: TableState | None) -> tuple[str, str]:
 
 def _map_kind(case: Case) -> tuple[MapKind | None, str]:
     """Return the kind of row map that a dataset should have, or None and the reason."""
+    if case.dataset.cursor is not None:
+        return None, "its changes are found by a cursor"
     if case.sight is None:
         return None, "the source is not PostgreSQL"
     if case.sight.no_keys is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from config_schema.result import Counts
@@ -12,9 +13,10 @@ from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import DeleteLimit, Delta
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.changes import DatasetChanges
+from merge_jobs.stores.postgres.cursors import CursorPosition
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, create_staging
-from merge_jobs.strategies.guard import TableState
+from merge_jobs.strategies.guard import TableState, cursor_facts
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store, perform
 
 
@@ -23,6 +25,9 @@ class Reading:
     """A dataset in the source's snapshot. `map_kind` is the row map to make; None for none.
 
     `erased` is the number of the dataset's erased keys, `kept_away` how many rows of such keys the last map left out.
+    Of a dataset with a cursor, `position` is how far the last batch has read, None for a batch that reads all rows;
+    `sweep` says whether this one compares all keys, and `rows_before` is the number of the merge table's rows, where
+    the last batch knew it. `now` is by the merge store's clock.
     """
 
     tables: DatasetTables
@@ -32,9 +37,16 @@ class Reading:
     map_kind: MapKind | None = None
     erased: int = 0
     kept_away: int = 0
+    position: CursorPosition | None = None
+    sweep: bool = False
+    rows_before: int | None = None
+    now: datetime | None = None
 
     def guard(self, read: Read) -> dict[str, Any] | None:
-        """Return the guard of the map, with the number of rows that it will have."""
+        """Return the guard of the map, with the number of rows that it will have, or how far a cursor has come."""
+        if read.position is not None:
+            facts = cursor_facts(self.tables.dataset, self.sight)
+            return {**facts, "cursor": read.position.to_dict(), "rows": read.rows}
         if self.map_kind is None or self.sight is None:
             return None
         left_out = {"kept_away": read.kept_away} if read.kept_away else {}
@@ -43,11 +55,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Read:
-    """The number of rows in the source without those of erased keys, how many are staged, and how many those are."""
+    """The number of rows in the source without those of erased keys, how many are staged, and how many those are.
+
+    Of a batch that reads by a cursor, `rows` are the merge table's before it. `position` is how far a cursor has come.
+    """
 
     rows: int
     staged: int
     kept_away: int = 0
+    position: CursorPosition | None = None
 
 
 class Doubt(Exception):
@@ -66,6 +82,7 @@ class Staging:
     rows: int = 0
     staged: int = 0
     kept_away: int = 0
+    position: CursorPosition | None = None
 
     @property
     def tables(self) -> DatasetTables:
@@ -114,7 +131,7 @@ class Strategy(Generic[Stage]):
         """Read the dataset. Raises Doubt."""
         state = self.staging(reading)
         perform(self.stage_steps, state)
-        return Read(state.rows, state.staged, state.kept_away)
+        return Read(state.rows, state.staged, state.kept_away, state.position)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, deletes: DeleteLimit) -> Applying:
         """Bring the merge table, and the row map, in line with what was staged; return what was done.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from types import TracebackType
@@ -15,11 +15,12 @@ from psycopg2.extensions import cursor as Cursor
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
+from config_schema.model.sql_types import with_schema
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.database.session import NAMES, SEPARATOR, Names, SessionSide
 from merge_jobs.database_errors import source_connect_failed, source_failed
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceTableMissing
-from merge_jobs.sources import SourceColumn
+from merge_jobs.sources import Since, SourceColumn, SourcePart
 from merge_jobs.sources.postgres.conversions import checked_column, converted
 from merge_jobs.sql import composed, execute
 
@@ -158,14 +159,24 @@ class PostgresSource:
             ((estimate,),) = self._rows("estimated_rows", self.named(dataset))
         return None if estimate is None else int(estimate)
 
-    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
-        """Write the dataset's rows to `into` in COPY's format, and return how many."""
-        parts = {
+    def copy_out(
+        self,
+        dataset: Dataset,
+        types: Mapping[str, str],
+        binary: bool,
+        into: BinaryIO,
+        part: SourcePart | Since = SourcePart.ROWS,
+    ) -> int:
+        """Write the dataset's rows, or a part of them, to `into` in COPY's format, and return how many."""
+        parts: dict[str, sql.Composable] = {
             "columns": self.selected(dataset, types),
             "table": self.table(dataset),
             "format": sql.SQL("binary" if binary else "text"),
         }
-        return self.copy_query(composed("postgres_source.copy_out", parts, {}), into)
+        if isinstance(part, Since):
+            return self.copy_query(composed("postgres_source.copy_since", {**parts, **since_parts(part)}, {}), into)
+        name = "postgres_source.copy_out" if part is SourcePart.ROWS else "postgres_source.copy_keys"
+        return self.copy_query(composed(name, parts, {}), into)
 
     def selected(self, dataset: Dataset, types: Mapping[str, str]) -> sql.Composable:
         """Return the expressions to select for columns of these types: an error where a type would change the value."""
@@ -281,6 +292,31 @@ class PostgresSource:
             yield
         except psycopg2.Error as error:
             raise source_failed(error, self.where) from None
+
+
+def _written(_: str, value: str | None) -> sql.Composable:
+    return sql.Literal(value)
+
+
+def since_parts(
+    since: Since, write: Callable[[str, str | None], sql.Composable] = _written
+) -> dict[str, sql.Composable]:
+    """Return the placeholders of copy_since: a column is compared as it is, so that an index helps."""
+    column, kind = sql.Identifier(since.column), sql.SQL(with_schema(since.kind))
+    ties: sql.Composable = sql.SQL("")
+    if since.tie_breaker is not None:
+        ties = sql.SQL(
+            " AND ({c} OPERATOR(pg_catalog.<>) {last}::{kind} OR {t} IS NULL"
+            " OR {t} OPERATOR(pg_catalog.>=) {tie}::bigint)"
+        ).format(
+            c=column,
+            kind=kind,
+            last=write("last", since.last),
+            t=sql.Identifier(since.tie_breaker),
+            tie=write("tie", since.tie),
+        )
+    at_least = sql.SQL("{}::{}").format(write("cursor", since.at_least), kind)
+    return {"cursor": column, "at_least": at_least, "without_ties": ties}
 
 
 def of_view(error: DatabaseFailed, where: str) -> DatabaseFailed:

@@ -33,13 +33,14 @@ from merge_jobs.errors import (
 )
 from merge_jobs.misfit import INVALID_UTF8, Encoder, Reason
 from merge_jobs.process import shutdown
-from merge_jobs.sources import SourceColumn
+from merge_jobs.sources import Since, SourceColumn, SourcePart
 from merge_jobs.sources.sql.column_types import postgres_type
 from merge_jobs.sources.sql.dialects import DIALECTS
 from merge_jobs.sources.sql.driver_errors import error_code, meaning
 from merge_jobs.sources.sql.engine import source_engine
 from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
 from merge_jobs.sources.sql.row_writer import RowWriter
+from merge_jobs.sources.sql.since import condition
 from merge_jobs.sources.sql.tls import connecting_failed
 from merge_jobs.sources.sql.values.encoders import bits, encoder, single_precision
 
@@ -128,17 +129,27 @@ class SqlAlchemySource:
         """Return None: these databases cannot say without counting."""
         return None
 
-    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
-        """Write the dataset's rows to `into` in COPY's text format, and return how many."""
+    def copy_out(
+        self,
+        dataset: Dataset,
+        types: Mapping[str, str],
+        binary: bool,
+        into: BinaryIO,
+        part: SourcePart | Since = SourcePart.ROWS,
+    ) -> int:
+        """Write the dataset's rows, or a part of them, to `into` in COPY's text format, and return how many."""
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
         theirs = dict(self._types_of(dataset))
         columns = [column.name for column in dataset.columns]
         writer = RowWriter(columns, [_encoder(types[name], theirs[name]) for name in columns])
         narrow = frozenset(name for name in columns if isinstance(theirs[name], mysql.FLOAT))
         rows = 0
-        for part in self._read(dataset, _select(dataset, self._schema, narrow)):
-            into.write(writer.lines(part))
-            rows += len(part)
+        query = _select(dataset, self._schema, narrow)
+        if isinstance(part, Since):
+            query = query.where(condition(part, self.place.kind))
+        for some in self._read(dataset, query):
+            into.write(writer.lines(some))
+            rows += len(some)
             shutdown.check()  # its driver cannot be stopped from another thread
         if writer.misfits:
             raise values_rejected(self._where(dataset), dataset, writer.misfits)
@@ -309,10 +320,13 @@ def _encoder(type_name: str, of: sa.types.TypeEngine[Any]) -> Encoder:
     return encode
 
 
-def select_text(of: Database, dataset: Dataset) -> str:
-    """Return the query that reads a dataset, in its database's SQL; needs no driver."""
-    dialect = URL.create(DIALECTS[of.kind].driver).get_dialect()()
-    return str(_select(dataset, inspected_schema(of)).compile(dialect=dialect))
+def select_text(of: Database, dataset: Dataset, part: SourcePart | Since = SourcePart.ROWS) -> str:
+    """Return the query that reads a dataset, or a part of it, in its database's SQL; needs no driver."""
+    dialect = URL.create(DIALECTS[of.kind].driver).get_dialect()(paramstyle="named")  # type: ignore[call-arg]  # as each of them takes
+    query = _select(dataset, inspected_schema(of))
+    if isinstance(part, Since):
+        query = query.where(condition(part, of.kind))
+    return str(query.compile(dialect=dialect))
 
 
 def _select(dataset: Dataset, schema: str | None, narrow: frozenset[str] = frozenset()) -> sa.Select[*tuple[Any, ...]]:

@@ -65,8 +65,10 @@ def names_for_batch(store: MergeStore, new: Iterable[str]) -> dict[str, TableNam
 def drop_staged(tables: DatasetTables) -> None:
     """Drop the staging table and the staged map of this transaction: nobody else can see them."""
     store = tables.store
-    made = [store.table(name) for name in (tables.staging_name, tables.staged_map_name)]
-    store.run("leftovers.drop", tables=sql.SQL(", ").join(made))
+    made = [tables.staging_name]
+    if tables.dataset.cursor is None or tables.dataset.cursor.finds_deletes:
+        made.append(tables.staged_map_name)
+    store.run("leftovers.drop", tables=sql.SQL(", ").join(map(store.table, made)))
 
 
 def drop_leftovers(store: MergeStore) -> None:

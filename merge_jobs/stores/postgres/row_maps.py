@@ -148,6 +148,12 @@ def create_staged_map(tables: DatasetTables, kind: MapKind) -> None:
     tables.run("row_map.comment_staged_map", comment=_comment(tables))
 
 
+def create_staged_keys(tables: DatasetTables) -> None:
+    """Create an empty table for keys that are gone, where there is no map; it has the name of a map's changes."""
+    tables.run("cursor.create_gone")
+    tables.run("row_map.comment_staged_map", comment=_comment(tables))
+
+
 def create_map_to_come(tables: DatasetTables, kind: MapKind) -> None:
     """Create an empty map that will become the map itself. It is logged, because it is not copied again."""
     tables.run(f"{kind.value}.create_map", map=tables.store.table(tables.staged_map_name))

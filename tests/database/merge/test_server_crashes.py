@@ -143,7 +143,7 @@ def test_a_source_that_goes_away_in_the_middle_of_a_copy_never_counts_as_its_end
     case.merge(Milestoning.LIVE)
     copy_out = PostgresSource.copy_out
 
-    def cut(self, dataset, types, binary, into):
+    def cut(self, dataset, types, binary, into, *part):
         """Crash the source once some of its rows have arrived."""
         first = threading.Event()
 
@@ -154,7 +154,7 @@ def test_a_source_that_goes_away_in_the_middle_of_a_copy_never_counts_as_its_end
                     crash(servers.source)
                 return into.write(data)
 
-        return copy_out(self, dataset, types, binary, Tap())
+        return copy_out(self, dataset, types, binary, Tap(), *part)
 
     monkeypatch.setattr(PostgresSource, "copy_out", cut)
     with pytest.raises(DatabaseFailed) as caught:

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from airflow_plugin.demo.postgres import free_port
-from config_schema.model import Column, Consistency, Dataset, DatasetSink, Milestoning
+from config_schema.model import Column, Consistency, Cursor, Dataset, DatasetSink, DatasetStrategy, Milestoning
 from config_schema.source_check import (
     MOST_COLUMNS,
     MOST_DATASETS,
@@ -128,6 +128,15 @@ def test_the_strategy_that_is_foretold_is_the_one_that_batches_have(case):
     case.execute("INSERT INTO plain VALUES (2)")
     result = case.run(LIVE)
     assert {name: of.strategy for name, of in result.datasets.items()} == foretold
+
+
+def test_a_cursor_is_the_strategy_unless_the_source_orders_it_differently(case):
+    of_cursor = {"strategy": DatasetStrategy.CURSOR}
+    seen = replace(SEEN, **of_cursor, cursor=Cursor("id"))
+    wrong = replace(dataset("odd", id="bigint", was="integer"), **of_cursor, cursor=Cursor("was"))
+    check = found(case, seen, wrong)
+    assert [(one.name, one.strategy, one.why) for one in check.datasets] == [("seen", "cursor", "the model says so")]
+    assert (ERROR, "odd", "DF5114") in said(check)
 
 
 def test_no_statement_reads_a_row(case):

@@ -12,8 +12,18 @@ import pytest
 from psycopg2 import sql
 
 import merge_jobs.sql
-from config_schema.errors import OptionMissing, ValueWrong
-from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
+from config_schema.errors import OptionMissing, UnknownName, ValueWrong
+from config_schema.model import (
+    Consistency,
+    Cursor,
+    Database,
+    DatasetGroup,
+    DatasetSink,
+    DatasetStrategy,
+    Milestoning,
+    SourceKind,
+    Workspace,
+)
 from config_schema.model.ecosystem import OnDelete
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.admin.erase import erase
@@ -22,8 +32,10 @@ from merge_jobs.run.job import Job, run
 from merge_jobs.run.render_sql import datasets_to_show, plain_text, rendered_sql, steps_of
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed, statement, statements_of
+from merge_jobs.strategies.cursor import DELETED_AT_WORDS, NO_DELETES_FOUND_WORDS
 from merge_jobs.strategies.delta_steps import KEPT_TITLE
 from merge_jobs.strategies.full import FULL
+from merge_jobs.strategies.row_map_load import CURSOR_WORDS
 from merge_jobs.strategies.selection import STRATEGIES, StrategyOption
 from merge_jobs.strategies.step import UNNAMED, Section, Step, perform
 from tests.warm_python import run_module
@@ -36,8 +48,11 @@ TABLE = """
     INSERT INTO customers SELECT n, 'word' FROM generate_series(1, 100) n;
 """
 # Two COPYs run at once, in two threads.
-AT_ONCE = "postgres_source.copy_out"
-MAPS = ("version_diff", "key_hash_diff", "row_map")
+AT_ONCE = frozenset(["postgres_source.copy_out", "postgres_source.copy_since", "postgres_source.copy_keys"])
+MAPS = ("version_diff", "key_hash_diff", "row_map", "cursor")
+SWEPT = Cursor("id", delete_sweep=0)
+# What the words of a step say that is only printed for a dataset with a cursor, or with another one than this.
+OF_CURSORS = (CURSOR_WORDS, DELETED_AT_WORDS, NO_DELETES_FOUND_WORDS)
 # What the words of a step say that does not happen in a batch which finds changes.
 UNUSUAL = (
     *("only in an audit", "where nothing is staged", "instead of that, where no dataset has changed"),
@@ -54,9 +69,16 @@ def sections(strategy: str, kind: Milestoning, postgresql: bool = True) -> list[
         for step in steps_of(STRATEGIES[strategy])
         for section in step.sections
         if (not section.strategies or strategy in section.strategies)
+        and (step.when is None or step.when.words not in OF_CURSORS)
         and (postgresql or not section.postgresql)
         and section.milestoning in (None, kind)
     ]
+
+
+def as_read(dataset, strategy: str):
+    """The dataset, as its model is where it is read by the strategy."""
+    of_cursor = {"strategy": DatasetStrategy.CURSOR, "cursor": SWEPT} if strategy == "cursor" else {}
+    return replace(dataset, **of_cursor)
 
 
 def in_full(names, kind: Milestoning) -> list[str]:
@@ -142,6 +164,7 @@ def test_each_statement_of_a_milestoning_is_printed(kind):
 def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy, kind):
     case = merging(TABLE)
     wanted = {"strategy": StrategyOption.KEY_HASH_DIFF} if strategy == "key_hash_diff" else {}
+    case.datasets = tuple(as_read(one, strategy) for one in case.datasets)
     with_an_erased_key(case.job(kind))
     if strategy != "initial":
         case.run(kind, **wanted)
@@ -157,8 +180,8 @@ def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy
     assert result.datasets["customers"].strategy == strategy
     reported = expected(strategy, kind)
     ran = [name for name in run_names if name in reported]
-    assert AT_ONCE in ran or AT_ONCE not in reported
-    assert [name for name in ran if name != AT_ONCE] == [name for name in reported if name != AT_ONCE]
+    assert AT_ONCE.intersection(ran) == AT_ONCE.intersection(reported)
+    assert [name for name in ran if name not in AT_ONCE] == [name for name in reported if name not in AT_ONCE]
     assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS, "drift")} <= set(reported)
 
 
@@ -272,6 +295,7 @@ def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, 
     stream, [dataset] = datasets_to_show(case.ecosystem, PLATFORM[kind], "Store1", "customers")
     # These add statements, and leave none out.
     dataset = replace(dataset, on_delete=OnDelete.KEEP, keep_changes=5, valid_from="word" if kind is FORENSIC else None)
+    dataset = as_read(dataset, strategy)
     text = rendered_sql(strategy, stream, dataset, stream.platform.merge_store)
     assert "%(" not in text
     assert not re.search(r"\{\w+\}", text)
@@ -371,6 +395,35 @@ def test_the_functions_of_a_forensic_table_can_be_made_from_what_is_shown(mergin
     case.execute(created.replace(":comment", "NULL"), on=case.target)
     assert case.query(made) == before
     assert all(body in text for body, _ in before), "each query is shown by itself too, to be run as it is"
+
+
+@pytest.mark.parametrize("strategy", ["initial", "full", "cursor"])
+def test_what_a_cursor_has_is_shown_and_no_map(merging, strategy):
+    case = merging("CREATE TABLE customers (id int PRIMARY KEY, changed timestamptz, gone timestamptz)")
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
+    cursor = Cursor("changed", tie_breaker="id", deleted_at="gone")
+    text = rendered_sql(strategy, stream, replace(dataset, cursor=cursor), stream.platform.merge_store)
+    assert not re.search(r"\{\w+\}", text)
+    assert not re.search(r"(TABLE|INTO|FROM) \S+_map\"", text)
+    assert '"gone" IS NOT NULL' in text
+    by_value = '"changed" OPERATOR(pg_catalog.>=) :cursor::timestamp with time zone'
+    assert (by_value in text) == (strategy == "cursor")
+    assert "ds_keys" not in text, "there is no sweep in the model"
+    for kind in (SourceKind.MYSQL, SourceKind.SQLITE):
+        store = replace(stream.store, source=replace(stream.store.source, kind=kind))
+        text = rendered_sql(
+            strategy, replace(stream, store=store), replace(dataset, cursor=cursor), stream.platform.merge_store
+        )
+        assert (":cursor" in text) == (strategy == "cursor")
+
+
+def test_a_dataset_without_a_cursor_has_no_such_strategy(merging):
+    case = merging(TABLE)
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
+    with pytest.raises(UnknownName):
+        rendered_sql("cursor", stream, dataset, stream.platform.merge_store)
+    for strategy in ("initial", "full"):
+        assert "cursor" not in rendered_sql(strategy, stream, dataset, stream.platform.merge_store)
 
 
 def test_a_producer_elsewhere_is_read_in_its_dialect(merging):

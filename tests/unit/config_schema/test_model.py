@@ -33,6 +33,7 @@ CLASSES = {
     "git": model.GitRepository,
     "column": model.Column,
     "table_index": model.TableIndex,
+    "cursor": model.Cursor,
     "dataset": model.Dataset,
     "datastore": model.Datastore,
     "stream_defaults": model.StreamDefaults,

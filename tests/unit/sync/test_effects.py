@@ -9,7 +9,15 @@ import pytest
 from airflow_plugin.sync.consumption import consumption, merge_table
 from airflow_plugin.sync.effects import model_effects
 from config_schema.load import load_model
-from config_schema.model import Classification, Column, Milestoning, OnDelete, TableIndex
+from config_schema.model import (
+    Classification,
+    Column,
+    Cursor,
+    DatasetStrategy,
+    Milestoning,
+    OnDelete,
+    TableIndex,
+)
 from config_schema.model.mapping import Model
 from config_schema.model.quality import NotNull, Severity
 from tests.unit.cli.test_bootstrap import EXAMPLES
@@ -99,6 +107,18 @@ def test_what_a_dataset_keeps_is_said_of_its_table_and_view(model):
     batches = "the next batch reads all rows, and versions are valid from the time of their batch"
     assert said(dated, model, (forensic,), "YellowForensic") == [f"~ table {forensic}: {batches}"]
     assert said(model, dated) == []
+    rows = "the next batch reads all rows, later ones only those from the last value on"
+    cursor = Cursor("changed_at", delete_sweep=3600)
+    swept = with_customers(model, strategy=DatasetStrategy.CURSOR, cursor=cursor)
+    how = "what the source has lost goes with a sweep of all keys, once in 3600 s"
+    assert said(model, swept) == [f"~ table {CUSTOMERS}: changes are found by the cursor changed_at: {rows}; {how}"]
+    unswept = with_customers(swept, cursor=replace(cursor, delete_sweep=None))
+    stay = "rows that the source has lost stay until a batch reads all rows"
+    assert said(swept, unswept) == [f"~ table {CUSTOMERS}: changes are found by the cursor changed_at; {stay}"]
+    marked = with_customers(swept, cursor=replace(cursor, delete_sweep=None, deleted_at="gone"))
+    assert said(unswept, marked)[0].endswith(f"{rows}; {stay}, unless it sets gone")
+    again = "changes are no longer found by a cursor: the next batch reads all rows"
+    assert said(swept, model) == [f"~ table {CUSTOMERS}: {again}"]
     kept = with_customers(model, keep_changes=20)
     what = "batches keep what they change, and up to 20 keys of each kind with their values"
     assert said(model, kept) == [f"~ table {CUSTOMERS}: {what}"]

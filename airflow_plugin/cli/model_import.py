@@ -144,6 +144,43 @@ def import_uis(
     say_next(out)
 
 
+@imports.command("airbyte")
+def import_airbyte(
+    file: File,
+    name: Name = None,
+    dsn: Dsn = None,
+    credential: Credential = None,
+    key: KeyOption = None,
+    out: Out = None,
+) -> None:
+    """Write the streams of an Airbyte connection as a datastore of the model.
+
+    A connection as Airbyte's API or octavia writes it, or a configured catalogue: its streams become datasets, with
+    their columns and keys. The source is the connection's, if it is a database; no password is read. What the file
+    says and the model does not is listed on standard error, with its place in the file.
+
+    Example: dagfactory model import airbyte connection.yaml --credential shop-reader --out model/ecosystem/shop.yaml
+
+    Exit codes: 0 written, 1 an error, 2 a wrong option.
+    """
+    from airflow_plugin.formats.airbyte import AirbyteChoice, read_airbyte
+    from airflow_plugin.formats.draft import database_of_dsn
+    from airflow_plugin.formats.parts import ImportReport
+    from airflow_plugin.formats.rows import keys_given
+    from airflow_plugin.formats.written import check_new, model_text, write_new
+
+    check_new(out)
+    source = database_of_dsn(dsn, credential) if dsn else None
+    reports = [ImportReport(file)]
+    try:
+        described = read_airbyte(reports, AirbyteChoice(name, source, credential, keys_given(key or ())))
+    finally:
+        print_notes(reports)
+    notes = [note for report in reports for note in report.noted()]
+    write_new(out, model_text([report.file.name for report in reports], notes, [described]), echo_document)
+    say_next(out)
+
+
 def print_notes(reports: Iterable[ImportReport]) -> None:
     """Print what files say and the model does not, before an error or at the end."""
     from airflow_plugin.cli.messages import print_note

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from config_schema.errors import FileUnreadable, ProblemsFound
-from config_schema.load.documents import yaml_document
+from config_schema.load.documents import json_document, yaml_document
 from config_schema.load.lines import with_lines
 from config_schema.load.yaml_scalars import KindsByKey
 from config_schema.problem import Problem, Rule
@@ -58,9 +58,13 @@ class ImportReport:
         return not found
 
     def raise_if_wrong(self) -> None:
-        """Raise ProblemsFound, with the lines of the problems, if the file is wrong."""
+        """Raise ProblemsFound if the file is wrong."""
         if self.wrong:
-            raise ProblemsFound(str(self.file), with_lines(self.file.parent, self.wrong))
+            raise self.error()
+
+    def error(self) -> ProblemsFound:
+        """Return what is wrong with the file, with the lines of the problems."""
+        return ProblemsFound(str(self.file), with_lines(self.file.parent, self.wrong))
 
     def noted(self) -> list[Problem]:
         """Return what the model does not say, in the order of the file's lines."""
@@ -70,9 +74,10 @@ class ImportReport:
 class DocumentNode:
     """A mapping of the document; what is read of it is taken out, and `finish` reports the rest."""
 
-    def __init__(self, data: Mapping[str, Any], path: str, report: ImportReport) -> None:
+    def __init__(self, data: Mapping[str, Any], path: str, report: ImportReport, *, hidden: bool = False) -> None:
         self._left = {key: value for key, value in data.items() if value is not None}
         self.path, self.report = path, report
+        self.hidden = hidden  # no value of it is shown: any key can hold a secret
 
     def __contains__(self, key: str) -> bool:
         return key in self._left
@@ -108,7 +113,7 @@ class DocumentNode:
         """Return the mapping of the first of the keys that is there."""
         key = next((one for one in keys if one in self), keys[0])
         found = self.take(key, MAPPING)
-        return None if found is None else DocumentNode(found, self.at(key), self.report)
+        return None if found is None else DocumentNode(found, self.at(key), self.report, hidden=self.hidden)
 
     def parts(self, key: str) -> list[DocumentNode]:
         """Return the mappings in the list of a key; none if it is not there."""
@@ -127,7 +132,7 @@ class DocumentNode:
         """ImportReport a key, if it is there, as something that the model does not say."""
         if key in self:
             value = self._left.pop(key)
-            hidden = SECRET.search(key) or (isinstance(value, str) and URL_WITH_LOGIN.search(value))
+            hidden = self.hidden or SECRET.search(key) or (isinstance(value, str) and URL_WITH_LOGIN.search(value))
             said = "(not shown)" if hidden else shown(value)
             self.report.unsaid(self.at(key), f"{key} {said} is not in the model", todo)
 
@@ -156,7 +161,8 @@ def whole_document(report: ImportReport, kinds: KindsByKey) -> DocumentNode:
         raise FileUnreadable(
             report.file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), "Name another file"
         )
-    data = yaml_document(report.file, kinds=kinds)
+    is_json = report.file.suffix == ".json"  # with tabs, which YAML refuses
+    data = json_document(report.file) if is_json else yaml_document(report.file, kinds=kinds)
     if data is None:
         report.refuse(KEY_IS_GIVEN, "", "the file is empty", "Name another file")
     report.check({} if data is None else data, MAPPING, "")

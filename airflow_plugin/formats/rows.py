@@ -76,8 +76,8 @@ def read_rows(schema: DocumentNode) -> Rows:
                 part.take(key, {})
         found.columns[name] = "jsonb" if kind is None else kind[0]
         if found.columns[name] == "jsonb":
-            for key in ("properties", "items", "additionalProperties", "required"):  # whatever is in it, is in the JSON
-                part.take(key, {})
+            for key in ("properties", "items", "additionalProperties", "required"):
+                part.unsaid(key, "The column holds it as JSON, whatever is in it")
         low, high = part.take("minimum", NUMBER), part.take("maximum", NUMBER)
         if low is not None or high is not None:
             found.bounds[name] = (low, high)

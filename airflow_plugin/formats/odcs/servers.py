@@ -90,7 +90,7 @@ def _chosen(doc: DocumentNode, candidates: list[tuple[DocumentNode, Own]], choic
             raise UnknownName("--server", "server", choice.server, names, str(doc.report.file))
         candidates = [candidates[names.index(choice.server)]]
     for part, own in candidates:
-        if part.peek("type") in READABLE or "kind" in own:
+        if str(part.peek("type")) in READABLE or "kind" in own:
             return part, own
     if not candidates:
         doc.report.raise_if_wrong()

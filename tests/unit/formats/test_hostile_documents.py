@@ -21,7 +21,7 @@ from airflow_plugin.formats.odcs.servers import Choice
 from airflow_plugin.formats.odcs.whole import contracts_of
 from airflow_plugin.formats.parts import ImportReport
 from airflow_plugin.formats.uis import UisChoice, read_uis
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
 from config_schema.load.folder import load_placed
 from config_schema.load.model_yaml import load
 
@@ -97,7 +97,7 @@ def test_the_documents_themselves_are_read(number, tmp_path):
     read, whole = DOCUMENTS[number]
     (tmp_path / "document.json").write_text(json.dumps(whole))
     if whole is CONTRACTS[-1]:
-        with pytest.raises(StreamFactoryError, match="the contract of the datastore"):
+        with pytest.raises(ProblemsFound, match="the contract of the datastore"):
             read(tmp_path / "document.json")
     else:
         read(tmp_path / "document.json")

@@ -45,8 +45,6 @@ NO_PART = "It is Airbyte's own"
 WHO = "Platforms, workspaces and their settings say it in the model"
 FROM_CATALOGUE = "Run dagfactory model import database, which reads columns and keys from the database's catalogue"
 TODOS = {
-    "cursorField": BY_ITSELF,
-    "cursor_field": BY_ITSELF,
     "replication_method": BY_ITSELF,
     "tunnel_method": "Name a host that jobs can reach",
     "jdbc_url_params": "A job has its own parameters of a connection",
@@ -95,7 +93,7 @@ def read_airbyte(reports: list[ImportReport], choice: AirbyteChoice) -> Describe
     for part in streams:
         schema = _stream(draft, part, schema, choice.keys) or schema
     for part in {id(one): one for one in (catalog, inner, doc)}.values():
-        part.finish(dict.fromkeys(part.keys(), NO_PART) | {"status": WHO, "operations": TODOS["cursorField"]} | TODOS)
+        part.finish(dict.fromkeys(part.keys(), NO_PART) | {"status": WHO, "operations": NO_PART} | TODOS)
     for one in reports:
         one.raise_if_wrong()
     if source is None:
@@ -309,5 +307,8 @@ def _modes(config: DocumentNode) -> None:
             todo = "Write retention: forensic in the dataset group that needs them"
             config.report.unsaid(config.at(key), what, todo)
     for key in ("cursorField", "cursor_field"):
-        if config.peek(key) == []:
-            config.take(key, {})
+        path = config.take(key, LIST_OF_TEXTS) or []
+        if len(path) == 1:
+            what = f"the cursor {path[0]!r} is not in the model: a batch finds by itself what has changed"
+            todo = f"Write strategy: cursor and cursor: {{column: {path[0]}}}, if it is to read by the cursor"
+            config.report.unsaid(config.at(key), what, todo)

@@ -14,6 +14,7 @@ from airflow_plugin.formats.odcs.words import (
     AS_ELSEWHERE,
     DATABASE_KEYS,
     DEPRECATED,
+    GROUP,
     KIND,
     OVERRIDES,
     PLATFORM,
@@ -21,7 +22,9 @@ from airflow_plugin.formats.odcs.words import (
     SAID_OF_DATASET,
     SAID_OF_STORE,
     SERVER_TYPES,
+    SERVICE_LEVELS,
     STATUSES,
+    WORKSPACE,
     WRITTEN,
     custom,
 )
@@ -76,8 +79,11 @@ def contract_of(model: Model, store: Datastore, version: str = FIRST_VERSION) ->
         contract["team"] = _team(model, store.owner)
     contract["servers"] = [*_sources(store), *_merge_stores(served)]
     contract["schema"] = [_object(store, dataset) for dataset in store.datasets]
-    if promised := [*_latencies(served), *_schedules(served, store)]:
-        contract["slaProperties"] = promised
+    promised = [*_latencies(served), *_schedules(served, store)]
+    if promised:
+        contract["slaProperties"] = [level for level, _ in promised]
+        # Version 3.1 of the standard lets no custom properties stand at a service level.
+        said[SERVICE_LEVELS] = [{"id": level["id"], **parts} for level, parts in promised]
     return contract | custom(said)
 
 
@@ -194,33 +200,37 @@ def _served(model: Model, store: Datastore) -> Iterator[Serving]:
             yield Serving(model.ecosystem.platform(name), workspace, group, datasets)
 
 
-def _latencies(served: Iterable[Serving]) -> Iterator[dict[str, Any]]:
+def _latencies(served: Iterable[Serving]) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Yield the latency of each dataset group as a service level, with the parts of the model that it belongs to."""
     groups = {(one.workspace.name, one.group.name): one for one in served}
-    for (workspace, group), one in groups.items():
-        if one.group.latency_seconds is not None:
-            yield {
-                "property": "latency",
-                "value": one.group.latency_seconds,
-                "unit": "s",
-                "element": ", ".join(one.datasets),
-                "description": f"What the group {group} of {workspace} is promised.",
-                **custom({"workspace": workspace, "dataset_group": group}),
-            }
+    promised = [one for one in groups.values() if one.group.latency_seconds is not None]
+    for number, one in enumerate(promised, 1):
+        level = {
+            "id": f"latency-{number}",
+            "property": "latency",
+            "value": one.group.latency_seconds,
+            "unit": "s",
+            "element": ", ".join(one.datasets),
+            "description": f"What the group {one.group.name} of {one.workspace.name} is promised.",
+        }
+        yield level, {WORKSPACE: one.workspace.name, GROUP: one.group.name}
 
 
-def _schedules(served: Iterable[Serving], store: Datastore) -> Iterator[dict[str, Any]]:
+def _schedules(served: Iterable[Serving], store: Datastore) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Yield the schedule of each platform that ingests the datastore as a service level, with the platform."""
+    platforms = {one.platform.name: one.platform for one in served if one.platform.schedule is not None}
     if store.schedule_assets:
         return  # its streams run when these change
-    for platform in dict.fromkeys(one.platform for one in served):
-        if platform.schedule is None:
-            continue
-        seconds = longest_wait(platform.schedule)
-        yield {
+    for number, platform in enumerate(platforms.values(), 1):
+        schedule = platform.schedule or ""
+        seconds = longest_wait(schedule)
+        level = {
+            "id": f"frequency-{number}",
             "property": "frequency",
-            "value": platform.schedule if isinf(seconds) else int(seconds),
+            "value": schedule if isinf(seconds) else int(seconds),
             **({} if isinf(seconds) else {"unit": "s"}),
             "description": f"The most seconds between two runs on {platform.name}.",
             "scheduler": "cron",
-            "schedule": platform.schedule,
-            **custom({PLATFORM: platform.name, "timezone": platform.timezone}),
+            "schedule": schedule,
         }
+        yield level, {PLATFORM: platform.name, "timezone": platform.timezone}

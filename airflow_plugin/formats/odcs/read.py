@@ -15,11 +15,14 @@ from airflow_plugin.formats.odcs.servers import Choice, Servers, read_servers
 from airflow_plugin.formats.odcs.words import (
     ACTIVE,
     DEPRECATED,
+    GROUP,
     KIND,
     PLATFORM,
     READ,
     SAID_OF_STORE,
+    SERVICE_LEVELS,
     STATUSES,
+    WORKSPACE,
     YAML_KINDS,
     Own,
 )
@@ -34,6 +37,11 @@ OWN_OF_STORE = [key for key in json_schema("ecosystem")["$defs"]["datastore"]["p
 ECOSYSTEM, MAPPING_ENTRIES = "ecosystem", "mapping"
 SECONDS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hr": 3600, "hour": 3600}
 SECONDS |= {"d": 86400, "day": 86400}
+LEVELS: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "object", "required": ["id"], "additionalProperties": TEXT},
+    "description": "Write what each service level belongs to, by its id",
+}
 NO_VALUE: dict[str, Any] = {"description": "Write the value that is agreed"}
 
 
@@ -106,7 +114,7 @@ def read_contract(doc: DocumentNode, own: Own, choice: Choice, *, alone: bool) -
     servers = read_servers(doc, choice)
     if servers.environments:
         said["environments"] = servers.environments
-    promises = _promises(doc)
+    promises = _promises(doc, own)
     for part in doc.parts("schema"):
         read_object(draft, part, servers, tuple(said.get("types", ())))
     own.finish()
@@ -176,25 +184,23 @@ def _team(doc: DocumentNode) -> dict[str, Any] | None:
     return {"name": stream_name(name), **({"documentation": description} if description else {}), **found}
 
 
-def _promises(doc: DocumentNode) -> Promises:
+def _promises(doc: DocumentNode, own: Own) -> Promises:
     found = Promises()
-    for part in doc.parts("slaProperties"):
-        own = Own(part)
-        name, value = part.text("property") or "", part.take("value", NO_VALUE)
-        seconds = _seconds(value, part.take("unit", ANY_TEXT))
-        schedule, platform = part.text("schedule"), own.take(PLATFORM, TEXT)
-        workspace, group = own.take("workspace", TEXT), own.take("dataset_group", TEXT)
-        own.take("timezone", TEXT)
-        own.finish()
+    parts = {one["id"]: one for one in own.take(SERVICE_LEVELS, LEVELS) or []}
+    for node in doc.parts("slaProperties"):
+        part = parts.get(node.text("id"), {})
+        name, value = node.text("property") or "", node.take("value", NO_VALUE)
+        seconds, schedule = _seconds(value, node.take("unit", ANY_TEXT)), node.text("schedule")
         if name == "latency" and seconds is not None:
-            found.latencies.append(Latency(workspace or "", group or "", seconds, part.at("value")))
+            latency = Latency(part.get(WORKSPACE, ""), part.get(GROUP, ""), seconds, node.at("value"))
+            found.latencies.append(latency)
         elif schedule is not None:
-            found.schedules.append(Schedule(platform or "", schedule, part.at("schedule")))
+            found.schedules.append(Schedule(part.get(PLATFORM, ""), schedule, node.at("schedule")))
         else:
-            part.report.unsaid(part.path, f"the service level {name} {shown(value)} is not in the model")
+            node.report.unsaid(node.path, f"the service level {name} {shown(value)} is not in the model")
         for key in ("element", "description", "scheduler", "driver"):  # what it is about, in words
-            part.take(key, ANY_TEXT)
-        part.finish()
+            node.take(key, ANY_TEXT)
+        node.finish()
     return found
 
 

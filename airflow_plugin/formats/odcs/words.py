@@ -54,6 +54,8 @@ ACTIVE, DEPRECATED = "active", "deprecated"
 STATUSES = {"not_production": "draft"}
 # Custom properties of servers: the platform whose merge store it is; which keys an environment overrides, or none.
 PLATFORM, OVERRIDES, AS_ELSEWHERE = "platform", "overrides", "as_elsewhere"
+# The custom property with what each service level belongs to, by its id.
+SERVICE_LEVELS, WORKSPACE, GROUP = "service_levels", "workspace", "dataset_group"
 # What the standard says itself of a datastore, a dataset and a database; the other keys become custom properties.
 SAID_OF_STORE = {"name", "source", "datasets", "documentation", "owner", "production_status", "environments"}
 SAID_OF_DATASET = {"name", "table", "columns", "primary_key", "checks"}

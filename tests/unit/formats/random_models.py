@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,21 +11,27 @@ from config_schema.model import (
     AS_IT_IS,
     Classification,
     Column,
+    Cursor,
     Database,
     DatabaseOverride,
     Dataset,
     DatasetGroup,
     DatasetSink,
+    DatasetStrategy,
     Datastore,
     DatastoreOverride,
     Ecosystem,
     GitRepository,
+    IndexedRows,
+    IndexMethod,
     Milestoning,
+    NullCursors,
     OnDelete,
     Platform,
     PlatformOverride,
     ProductionStatus,
     SourceKind,
+    TableIndex,
     Team,
     Workspace,
 )
@@ -88,13 +95,29 @@ def checks(draw: Any, names: list[str], others: list[str]) -> tuple[Any, ...]:
         ),
     ]
     found = draw(st.lists(st.one_of(kinds), max_size=5))
-    from dataclasses import replace
-
     return tuple(replace(check, name=named(number)) for number, check in enumerate(found))
 
 
 def any_given(bounds: tuple[int | None, int | None]) -> bool:
     return bounds != (None, None)
+
+
+INDEXES = st.builds(
+    TableIndex,
+    st.just(("since",)),
+    st.sampled_from([IndexMethod.BTREE, IndexMethod.BRIN]),
+    st.sampled_from(IndexedRows),
+)
+CURSORS = st.builds(
+    lambda cursor: {"strategy": DatasetStrategy.CURSOR, "cursor": cursor},
+    st.builds(
+        Cursor,
+        st.just("since"),
+        st.integers(0, 100),
+        nulls=st.sampled_from(NullCursors),
+        delete_sweep=st.none() | st.just(3600),
+    ),
+)
 
 
 @st.composite
@@ -117,6 +140,8 @@ def datasets(draw: Any, store: int) -> tuple[Dataset, ...]:
                 keep_closed_days=draw(st.none() | st.integers(1, 100)),
                 keep_changes=draw(st.none() | st.integers(1, 100)),
                 valid_from=draw(st.none() | st.just("since")),
+                indexes=tuple(draw(st.lists(INDEXES, max_size=2, unique=True))),
+                **draw(st.just({}) | CURSORS),
             )
         )
     return tuple(found)

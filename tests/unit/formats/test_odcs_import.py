@@ -112,7 +112,10 @@ def test_a_key_that_nobody_knows_is_reported_wherever_it_stands(number, tmp_path
         changed = copy.deepcopy(whole)
         dict(mappings(changed, ""))[path]["notKnown"] = 1
         file.write_text(export_text(changed))
-        after = {place.split()[1] for place in imported(file)[1]}
+        try:
+            after = {place.split()[1] for place in imported(file)[1]}
+        except ProblemsFound as error:  # what is of ours must be as we write it
+            after = {problem.path for problem in error.problems}
         inside = any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in before)
         assert f"{path}.notKnown".strip(".") in after - before or inside, path
         seen += 1

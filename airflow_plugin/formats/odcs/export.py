@@ -16,6 +16,7 @@ from airflow_plugin.formats.odcs.words import (
     DEPRECATED,
     GROUP,
     KIND,
+    OTHER_SERVER,
     OVERRIDES,
     PLATFORM,
     SAID_OF_DATABASE,
@@ -113,8 +114,8 @@ def _server(
     name: str, place: Database, more: Mapping[str, Any], own: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     said = {key: value for key, value in plain(place).items() if key not in SAID_OF_DATABASE}
-    server = {"server": name, "type": SERVER_TYPES[place.kind], **more}
-    if place.kind is SourceKind.SQLITE:
+    server = {"server": name, "type": SERVER_TYPES.get(place.kind, OTHER_SERVER), **more}
+    if place.kind not in SERVER_TYPES:
         said |= {"kind": place.kind.value}
     server |= {
         "host": place.host,

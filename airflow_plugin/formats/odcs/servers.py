@@ -18,8 +18,13 @@ from airflow_plugin.formats.parts import ANY_TEXT, TEXT, TEXTS, TRUTH, DocumentN
 from config_schema.errors import UnknownName
 from config_schema.model import DEFAULT_SCHEMA, Database, SourceKind
 from config_schema.model.plain_data import plain
+from config_schema.schemas import json_schema
 
+ADDRESS = ("host", "port", "database")
 PORT = {"type": ["integer", "string"], "pattern": "^[0-9]{1,5}$", "description": "Write the number of a port"}
+# What an address says itself, in each kind of server; the schema, in some.
+OWN_OF_DATABASE = [key for key in json_schema("ecosystem")["$defs"]["database"]["properties"] if key not in ADDRESS]
+OVERRIDABLE = list(json_schema("ecosystem")["$defs"]["database_override"]["properties"])
 LOAD_IT = "Load its data into tables of a database, and name this database by --dsn"
 NO_SERVER = "Name the database by --dsn postgresql://host:5432/database"
 
@@ -111,7 +116,7 @@ def _database(part: DocumentNode, own: Own, choice: Choice) -> dict[str, Any]:
     """Return a server as plain data of the model's database."""
     name = part.text("server")
     kind = READABLE.get(part.text("type") or "", SourceKind.POSTGRESQL)
-    said = own.of_model("database", "kind", "schema", "credential", "tls", "tls_ca")
+    said = own.of_model("database", *OWN_OF_DATABASE)
     own.finish()
     kind = SourceKind(said.pop("kind", kind.value))
     database = part.text(DATABASE_KEYS.get(kind, "database"))
@@ -135,16 +140,13 @@ def _database(part: DocumentNode, own: Own, choice: Choice) -> dict[str, Any]:
 
 def _environment(part: DocumentNode, own: Own) -> dict[str, Any]:
     """Return what the datastore has instead in an environment."""
-    keys = own.take(OVERRIDES, {**TEXTS, "items": {"enum": ["host", "port", "database", "schema", *OWN_KEYS]}})
+    keys = own.take(OVERRIDES, {**TEXTS, "items": {"enum": OVERRIDABLE}})
     own.take(AS_ELSEWHERE, TRUTH)
     environment = str(part.peek("environment"))
     there = _database(part, own, Choice())
     if keys is None:
         return {"name": environment}
     return {"name": environment, "source": {key: there[key] for key in keys if key in there}}
-
-
-OWN_KEYS = ("credential", "tls", "tls_ca")
 
 
 def _merge_store(part: DocumentNode, own: Own) -> MergeStoreServer:

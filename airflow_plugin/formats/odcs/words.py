@@ -17,13 +17,14 @@ READ = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
 PREFIX = "dagfactory."
 ENGINE = "dagfactory"  # of quality checks that the standard has no metric for
 
+# Other kinds are of the type OTHER_SERVER, with a custom property that names the kind.
 SERVER_TYPES = {
     SourceKind.POSTGRESQL: "postgres",
     SourceKind.MYSQL: "mysql",
     SourceKind.MSSQL: "sqlserver",
     SourceKind.ORACLE: "oracle",
-    SourceKind.SQLITE: "custom",
 }
+OTHER_SERVER = "custom"
 READABLE = {
     "postgres": SourceKind.POSTGRESQL,
     "postgresql": SourceKind.POSTGRESQL,

@@ -6,16 +6,22 @@ import json
 import tempfile
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema_rs import Draft201909Validator
 
 import config_schema
+from airflow_plugin.formats.odcs.export import contract_of
 from airflow_plugin.formats.odcs.files import PART, contract_files, import_contracts
+from airflow_plugin.formats.odcs.read import document, read_contract
 from airflow_plugin.formats.odcs.servers import Choice
 from airflow_plugin.formats.odcs.whole import contracts_of
+from airflow_plugin.formats.odcs.words import Own
+from airflow_plugin.formats.parts import ImportReport
 from airflow_plugin.formats.written import export_text
 from config_schema.load.documents import structured
 from config_schema.load.folder import load_placed
@@ -24,6 +30,7 @@ from config_schema.model import Datastore, Ecosystem
 from config_schema.model.mapping import Model, mapping_of
 from config_schema.names import contract_file
 from config_schema.rules.check import check_model
+from tests.unit.config_schema.test_model import SCHEMA, values
 from tests.unit.formats.random_models import models
 
 STANDARD = json.loads((files("open_data_contract_standard") / "schema.json").read_text("utf-8"))
@@ -64,7 +71,7 @@ def test_an_example_is_the_same_after_export_and_import(folder, tmp_path):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) >= 3
     assert len(GOOD) > 20
 
 
@@ -90,3 +97,37 @@ def test_a_contract_alone_gives_its_datastore_and_notes_only_about_other_parts(m
     assert structured(said, Datastore) == store
     places = {note.path.partition("[")[0] for report in reports for note in report.noted()}
     assert places <= {"slaProperties", "servers", "team"}
+
+
+@st.composite
+def datastores(draw: Any) -> Datastore:
+    """Any datastore that the model's schema admits, whatever keys it has; only the names in it are made different."""
+    said = draw(values(SCHEMA["$defs"]["datastore"]))
+    for number, dataset in enumerate(said["datasets"]):
+        dataset["name"] = f"d{number}"
+        for place, column in enumerate(dataset["columns"]):
+            column["name"] = f"c{place}"
+        dataset["columns"][0]["nullable"] = False
+        dataset["primary_key"] = ["c0"]
+        for place, check in enumerate(dataset.get("checks", ())):
+            check["name"] = f"check{place}"
+    environments = said.get("environments", ())
+    for number, environment in enumerate(environments):
+        environment["name"] = f"e{number}"
+    return structured(said, Datastore)
+
+
+@settings(max_examples=100)
+@given(store=datastores())
+def test_each_key_of_a_datastore_survives_whatever_it_is(store):
+    """A key that the model gets later is written and read too, or this fails."""
+    model = Model(Ecosystem("E", (), (store,)), ())
+    with tempfile.TemporaryDirectory() as made:
+        file = Path(made) / "store.odcs.yaml"
+        contract = contract_of(model, store)
+        assert list(VALIDATOR.iter_errors(contract)) == []
+        file.write_text(export_text(contract))
+        doc = document(ImportReport(file))
+        again = read_contract(doc, Own(doc), Choice(), alone=False)
+    assert again.of.datastore == store
+    assert again.report.notes == []

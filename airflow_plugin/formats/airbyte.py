@@ -14,6 +14,7 @@ from typing import Any
 from airflow_plugin.formats.draft import PORTS, Draft, SourceNotReadable, described, leave_out, secret_name
 from airflow_plugin.formats.parts import (
     ANY_TEXT,
+    ANYTHING,
     INTEGER,
     TEXT,
     TRUTH,
@@ -244,7 +245,7 @@ def _stream(draft: Draft, part: DocumentNode, schema: str | None, keys: Keys) ->
     """Add the dataset of a stream to the draft; return its schema if its table is taken."""
     stream = part.part("stream") or part
     config = part.part("config") or part
-    table = stream.needed("name", {**TEXT, "description": "Write the stream's name"}) or ""
+    table = stream.needed("name", TEXT, "Write the stream's name") or ""
     namespace = stream.text("namespace")
     draft.places[table, "", ""] = part.path
     selected = config.take("selected", TRUTH)
@@ -253,9 +254,9 @@ def _stream(draft: Draft, part: DocumentNode, schema: str | None, keys: Keys) ->
     key = keys.get(table) or _key(part, config, stream)
     _modes(config)
     for key_ in ("supportedSyncModes", "supported_sync_modes", "sourceDefinedCursor", "source_defined_cursor"):
-        stream.take(key_, {})  # what the source can do, whatever is chosen
+        stream.take(key_, ANYTHING)  # what the source can do, whatever is chosen
     for key_ in ("defaultCursorField", "default_cursor_field", "isResumable", "is_resumable", "fieldSelectionEnabled"):
-        (stream if key_ in stream else config).take(key_, {})
+        (stream if key_ in stream else config).take(key_, ANYTHING)
     for one in {id(one): one for one in (stream, config, part)}.values():
         one.finish(TODOS)
     if selected is False:

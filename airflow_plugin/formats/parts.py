@@ -19,7 +19,9 @@ from config_schema.schemas.findings import KEY_IS_GIVEN, OF_ITS_CHOICE, findings
 
 HAS_A_PLACE = Rule("DF3701", "What a file of another tool says has a place in the model.")
 
-Schema = Mapping[str, Any]
+# A schema is compiled once, by its identity: none is made while a document is read.
+Schema = dict[str, Any]
+ANYTHING: Schema = {}
 TEXT: Schema = {"type": "string", "minLength": 1, "description": "Write a text, in quotes"}
 ANY_TEXT: Schema = {"type": "string", "description": "Write a text, in quotes"}
 TEXTS: Schema = {"type": "array", "items": TEXT, "description": "Write a list of texts"}
@@ -53,7 +55,7 @@ class ImportReport:
 
     def check(self, value: Any, schema: Schema, path: str) -> bool:
         """Return whether a value is of its schema, and record everything that is wrong with it."""
-        found = [one.problem(self.file.name) for one in findings(value, dict(schema), path)]
+        found = [one.problem(self.file.name) for one in findings(value, schema, path)]
         self.wrong += found
         return not found
 
@@ -97,10 +99,10 @@ class DocumentNode:
             return None
         return value
 
-    def needed(self, key: str, schema: Schema) -> Any:
+    def needed(self, key: str, schema: Schema, todo: str) -> Any:
         """Return the value of a key that the format requires; None if it is missing or wrong, which is recorded."""
         if key not in self:
-            self.report.refuse(KEY_IS_GIVEN, self.at(key), "the key is missing", str(schema["description"]))
+            self.report.refuse(KEY_IS_GIVEN, self.at(key), "the key is missing", todo)
         return self.take(key, schema)
 
     def text(self, *keys: str) -> str | None:

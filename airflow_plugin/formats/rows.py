@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_plugin.formats.draft import Draft, leave_out
-from airflow_plugin.formats.parts import MAPPING, NUMBER, TEXT, TEXTS, DocumentNode, ImportReport
+from airflow_plugin.formats.parts import ANYTHING, MAPPING, NUMBER, TEXT, TEXTS, DocumentNode, ImportReport
 from airflow_plugin.formats.types import of_json_schema
 from config_schema.errors import UnknownName, ValueWrong
 from config_schema.load.described import LeftOut
@@ -59,7 +59,7 @@ def read_rows(schema: DocumentNode) -> Rows:
     found = Rows()
     found.required += schema.take("required", TEXTS) or []
     for key in ("type", "$schema", "title", "additionalProperties"):  # of an object, as rows are
-        schema.take(key, {})
+        schema.take(key, ANYTHING)
     properties = schema.part("properties")
     for name, value in properties.items() if properties is not None else ():
         place = properties.at(name) if properties is not None else ""
@@ -69,11 +69,11 @@ def read_rows(schema: DocumentNode) -> Rows:
         found.places[name] = place
         part = DocumentNode(value, place, schema.report)
         for key in SAID:
-            part.take(key, {})
+            part.take(key, ANYTHING)
         if kind is None:
             schema.report.unsaid(place, f"the type of {name!r} is none of a column", "It is jsonb: see that it fits")
             for key in ("anyOf", "oneOf", "allOf"):
-                part.take(key, {})
+                part.take(key, ANYTHING)
         found.columns[name] = "jsonb" if kind is None else kind[0]
         if found.columns[name] == "jsonb":
             for key in ("properties", "items", "additionalProperties", "required"):

@@ -21,6 +21,7 @@ from airflow_plugin.formats.parts import (
     TRUTH,
     DocumentNode,
     ImportReport,
+    Schema,
     shown,
     whole_document,
 )
@@ -55,6 +56,7 @@ TODOS = {
     "credentials_ref": OF_THE_LOADER,
     "base_url": OF_THE_LOADER,
 }
+FIELDS: Schema = {**MAPPING, "additionalProperties": ANY_TEXT}
 RENAMED = "Name the columns of the table so: a batch renames nothing"
 
 
@@ -77,11 +79,11 @@ def read_uis(report: ImportReport, choice: UisChoice) -> DescribedDatastore:
         NothingToImport: no dataset is left.
     """
     doc = whole_document(report, YAML_KINDS)
-    version = doc.needed("version", {**TEXT, "description": 'Write version: "1.1"'})
+    version = doc.needed("version", TEXT, 'Write version: "1.1"')
     if version is not None and not version.startswith("1."):
         report.refuse(OF_ITS_CHOICE, "version", f"{shown(version)} is not known here", "Convert it to 1.1 or 1.2")
-    name = doc.needed("name", {**TEXT, "description": "Write the name of the specification"})
-    provider = doc.needed("provider", {**MAPPING, "description": "Write the provider, with its endpoints"})
+    name = doc.needed("name", TEXT, "Write the name of the specification")
+    provider = doc.needed("provider", MAPPING, "Write the provider, with its endpoints")
     if provider is None:
         report.raise_if_wrong()
     part = DocumentNode(provider or {}, "provider", report)
@@ -90,8 +92,8 @@ def read_uis(report: ImportReport, choice: UisChoice) -> DescribedDatastore:
     for key in ("description", "display_name"):  # one text says what the data is
         for where in (doc, part):
             where.unsaid(key, "The documentation of the datastore has another text of the file")
-    called = part.needed("name", {**TEXT, "description": "Write the provider's name"}) or name or ""
-    kind = part.needed("provider_type", {**TEXT, "description": f"Write one of {', '.join(PROVIDERS)}"})
+    called = part.needed("name", TEXT, "Write the provider's name") or name or ""
+    kind = part.needed("provider_type", TEXT, f"Write one of {', '.join(PROVIDERS)}")
     if kind is not None and kind not in PROVIDERS:
         todo = f"Write one of {', '.join(PROVIDERS)}"
         report.refuse(OF_ITS_CHOICE, "provider.provider_type", f"{shown(kind)} is not known", todo)
@@ -222,7 +224,7 @@ def _unsaid_whole(part: DocumentNode, what: str, todo: str) -> None:
 
 def _endpoint(draft: Draft, part: DocumentNode, contract: Rows, keys: Keys, severity: str) -> set[str]:
     """Add the dataset of an endpoint to the draft, and return its columns."""
-    name = part.needed("name", {**TEXT, "description": "Write the endpoint's name"}) or ""
+    name = part.needed("name", TEXT, "Write the endpoint's name") or ""
     draft.places[name, "", ""] = part.path
     rows, fields = _columns(part, contract)
     _rules(part, rows, fields)
@@ -241,7 +243,7 @@ def _endpoint(draft: Draft, part: DocumentNode, contract: Rows, keys: Keys, seve
 def _columns(part: DocumentNode, contract: Rows) -> tuple[Rows, dict[str, str]]:
     """Return the rows of an endpoint, and its columns by the fields of a record."""
     place = part.at("field_mapping")
-    mapping = part.take("field_mapping", {**MAPPING, "additionalProperties": ANY_TEXT}) or {}
+    mapping = part.take("field_mapping", FIELDS) or {}
     if not mapping:
         return Rows(**{key: value.copy() for key, value in vars(contract).items()}), {}
     as_written = sum(one in contract.columns for one in mapping)

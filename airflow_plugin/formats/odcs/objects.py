@@ -44,7 +44,7 @@ class _Column:
 def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple[str, ...]) -> None:
     """Add an object to the draft, as a dataset or as a table that is left out; `types` are those of the datastore."""
     own = Own(part)
-    name = part.needed("name", {**TEXT, "description": "Write the table's name"}) or ""
+    name = part.needed("name", TEXT, "Write the table's name") or ""
     said = own.of_model("dataset", *OWN_OF_DATASET)
     own.finish()
     physical, kind = part.text("physicalName"), part.text("physicalType")
@@ -94,7 +94,7 @@ def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple
 def _column(part: DocumentNode, index: int, servers: Servers, types: tuple[str, ...]) -> _Column | None:
     own = Own(part)
     own.finish()
-    name = part.needed("name", {**TEXT, "description": "Write the column's name"})
+    name = part.needed("name", TEXT, "Write the column's name")
     physical = part.text("physicalName")
     if physical is not None and name is not None and physical != name:
         part.report.unsaid(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from airflow_plugin.formats.odcs.words import ENGINE, SEVERITIES, Own, custom
-from airflow_plugin.formats.parts import ANY_TEXT, INTEGER, MAPPING, TEXT, TEXTS, DocumentNode
+from airflow_plugin.formats.parts import ANY_TEXT, INTEGER, MAPPING, TEXT, TEXTS, DocumentNode, Schema
 from config_schema.model.plain_data import plain
 from config_schema.model.quality import NotNull, Pattern, QualityCheck, RowCount, Unique
 from config_schema.schemas import json_schema
@@ -28,6 +28,8 @@ OPERATORS = (
     "mustNotBeBetween",
 )
 WORDS = {"warning": "warn", "warn": "warn", "info": "warn", "error": "fail", "fail": "fail", "critical": "fail"}
+CHECK: Schema = {"$ref": "#/$defs/quality_check", "$defs": json_schema("ecosystem")["$defs"]}
+BOUND: Schema = {"description": "Write a bound"}
 NO_CHECK = "Write a check of the model that says the same, if one does: see docs/quality.md"
 MOST_NAME = 100
 OBJECT = ""  # the key of the checks of the whole object, beside those of properties by name
@@ -130,15 +132,13 @@ def _of_engine(item: DocumentNode) -> dict[str, Any] | None:
     said = item.take("implementation", MAPPING)
     if said is None:
         return None
-    root = json_schema("ecosystem")
-    schema = {"$ref": "#/$defs/quality_check", "$defs": root["$defs"]}
     whole = {**said, "name": "check", "severity": "warn"}
-    return dict(said) if item.report.check(whole, schema, item.at("implementation")) else None
+    return dict(said) if item.report.check(whole, CHECK, item.at("implementation")) else None
 
 
 def _of_metric(column: str, item: DocumentNode) -> dict[str, Any] | None:
     metric = item.text("metric", "rule")
-    operators = {one: item.take(one, {"description": "Write a bound"}) for one in OPERATORS if one in item}
+    operators = {one: item.take(one, BOUND) for one in OPERATORS if one in item}
     arguments = item.part("arguments")
     said = None
     if metric == METRICS["row_count"] and not column and "unit" not in item:

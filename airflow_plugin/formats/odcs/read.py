@@ -87,13 +87,13 @@ def document(report: ImportReport) -> DocumentNode:
     """Return the document of a contract, with its kind and version of the standard checked. Raises ProblemsFound."""
     doc = whole_document(report, YAML_KINDS)
     for key, known in (("kind", (KIND,)), ("apiVersion", READ)):
-        text = doc.needed(key, {**TEXT, "description": f"Write {key}: {known[-1]}"})
+        text = doc.needed(key, TEXT, f"Write {key}: {known[-1]}")
         if text is not None and text not in known:
             todo = f"Convert it to one of {', '.join(known)}" if key == "apiVersion" else f"Write {key}: {KIND}"
             report.refuse(OF_ITS_CHOICE, key, f"{shown(text)} is not known here", todo)
     report.raise_if_wrong()
-    doc.needed("id", {**TEXT, "description": "Write an id of your own, such as a UUID"})
-    doc.needed("version", {**TEXT, "description": "Write the contract's version, such as 1.0.0"})
+    doc.needed("id", TEXT, "Write an id of your own, such as a UUID")
+    doc.needed("version", TEXT, "Write the contract's version, such as 1.0.0")
     return doc
 
 

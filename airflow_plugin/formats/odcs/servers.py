@@ -14,7 +14,7 @@ from airflow_plugin.formats.odcs.words import (
     READABLE,
     Own,
 )
-from airflow_plugin.formats.parts import ANY_TEXT, TEXT, TEXTS, TRUTH, DocumentNode
+from airflow_plugin.formats.parts import ANY_TEXT, TEXT, TEXTS, TRUTH, DocumentNode, Schema
 from config_schema.errors import UnknownName
 from config_schema.model import DEFAULT_SCHEMA, Database, SourceKind
 from config_schema.model.plain_data import plain
@@ -25,6 +25,7 @@ PORT = {"type": ["integer", "string"], "pattern": "^[0-9]{1,5}$", "description":
 # What an address says itself, in each kind of server; the schema, in some.
 OWN_OF_DATABASE = [key for key in json_schema("ecosystem")["$defs"]["database"]["properties"] if key not in ADDRESS]
 OVERRIDABLE = list(json_schema("ecosystem")["$defs"]["database_override"]["properties"])
+OVERRIDDEN: Schema = {**TEXTS, "items": {"enum": OVERRIDABLE}}
 LOAD_IT = "Load its data into tables of a database, and name this database by --dsn"
 NO_SERVER = "Name the database by --dsn postgresql://host:5432/database"
 
@@ -125,7 +126,7 @@ def _database(part: DocumentNode, own: Own, choice: Choice) -> dict[str, Any]:
     port = part.take("port", PORT)
     schema, credential = said.pop("schema", DEFAULT_SCHEMA), said.pop("credential", None)
     found = {
-        "host": part.needed("host", {**TEXT, "description": "Write the server's host name"}),
+        "host": part.needed("host", TEXT, "Write the server's host name"),
         "port": int(port) if port is not None else PORTS.get(kind, 5432),
         "database": database or name or "",
         "schema": part.text("schema") or schema,
@@ -140,7 +141,7 @@ def _database(part: DocumentNode, own: Own, choice: Choice) -> dict[str, Any]:
 
 def _environment(part: DocumentNode, own: Own) -> dict[str, Any]:
     """Return what the datastore has instead in an environment."""
-    keys = own.take(OVERRIDES, {**TEXTS, "items": {"enum": OVERRIDABLE}})
+    keys = own.take(OVERRIDES, OVERRIDDEN)
     own.take(AS_ELSEWHERE, TRUTH)
     environment = str(part.peek("environment"))
     there = _database(part, own, Choice())

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_plugin.formats.odcs.export import FIRST_VERSION, contract_of
 from airflow_plugin.formats.odcs.read import ReadContract
 from airflow_plugin.formats.odcs.words import ACTIVE, KIND, WRITTEN, Own, custom
-from airflow_plugin.formats.parts import DocumentNode, ImportReport
+from airflow_plugin.formats.parts import ANYTHING, DocumentNode, ImportReport
 from config_schema import names
 from config_schema.load.parts import YAML_FILE
 from config_schema.model.mapping import Model, entry_of
@@ -73,7 +73,7 @@ def read_rest(doc: DocumentNode, own: Own) -> Rest:
     order, mapping = own.take(DATASTORES, NAMES), own.take(MAPPING, json_schema("mapping"))
     own.finish()
     for key in ("name", "status", "description"):
-        doc.take(key, {})  # they are as the export writes them
+        doc.take(key, ANYTHING)  # they are as the export writes them
     doc.finish()
     doc.report.raise_if_wrong()
     return Rest(ecosystem, order or [], mapping or [], doc.report)

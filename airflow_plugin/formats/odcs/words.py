@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from airflow_plugin.formats.parts import DocumentNode, ImportReport
+from airflow_plugin.formats.parts import ANYTHING, DocumentNode, ImportReport, Schema
 from config_schema.model import SourceKind
 from config_schema.schemas import json_schema
 
@@ -69,6 +70,13 @@ def custom(said: Mapping[str, Any]) -> dict[str, Any]:
     return {"customProperties": written} if written else {}
 
 
+@cache
+def _schema_of(definition: str, key: str) -> Schema:
+    """Return the schema of a key of a part of the model."""
+    root = json_schema("ecosystem")
+    return {**root["$defs"][definition]["properties"][key], "$defs": root["$defs"]}
+
+
 class Own:
     """Our custom properties of an element, each checked by its schema when it is read; others are reported."""
 
@@ -79,7 +87,7 @@ class Own:
             name = one.text("property") or ""
             if name.startswith(PREFIX) and "value" in one:
                 key = name.removeprefix(PREFIX)
-                self._found[key] = (one.take("value", {}), one.at("value"))
+                self._found[key] = (one.take("value", ANYTHING), one.at("value"))
                 one.finish()
             else:
                 of.report.unsaid(one.path, f"the custom property {name!r} is not in the model")
@@ -87,19 +95,17 @@ class Own:
     def __contains__(self, key: str) -> bool:
         return key in self._found
 
-    def take(self, key: str, schema: Mapping[str, Any]) -> Any:
+    def take(self, key: str, schema: Schema) -> Any:
         """Return a value; None if it is not there, or is not of its schema, which is recorded."""
         value, path = self._found.pop(key, (None, ""))
         return value if path and self._report.check(value, schema, path) else None
 
     def of_model(self, definition: str, *keys: str) -> dict[str, Any]:
         """Return the values of keys of a part of the model, checked by the model's own schema."""
-        root = json_schema("ecosystem")
-        known = root["$defs"][definition]["properties"]
         found: dict[str, Any] = {}
         for key in keys:
             if key in self:
-                value = self.take(key, {**known[key], "$defs": root["$defs"]})
+                value = self.take(key, _schema_of(definition, key))
                 found |= {} if value is None else {key: value}
         return found
 

@@ -24,6 +24,7 @@ from airflow_plugin.formats.uis import UisChoice, read_uis
 from config_schema.errors import ProblemsFound, StreamFactoryError
 from config_schema.load.folder import load_placed
 from config_schema.load.model_yaml import load
+from config_schema.schemas import validator
 
 FILES = Path(__file__).parent / "files"
 SOURCE = database_of_dsn("postgresql://h/d", None)
@@ -101,3 +102,13 @@ def test_the_documents_themselves_are_read(number, tmp_path):
             read(tmp_path / "document.json")
     else:
         read(tmp_path / "document.json")
+
+
+def test_reading_a_document_again_compiles_no_schema_again(tmp_path):
+    """A compiled schema is kept for the life of the process: one that is made while a document is read would stay."""
+    read, whole = DOCUMENTS[0]
+    (tmp_path / "document.json").write_text(json.dumps(whole))
+    read(tmp_path / "document.json")
+    before = len(validator._compiled)
+    read(tmp_path / "document.json")
+    assert len(validator._compiled) == before

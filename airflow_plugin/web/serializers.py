@@ -61,9 +61,18 @@ def merge_result(stored: dict[str, Any] | None) -> MergeResult | None:
 
 def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
     """Return what a run did for each dataset."""
+    if result is None:
+        return []
     return [
-        {"name": name, **vars(of.counts), "strategy": of.strategy, "why": of.reason, "seconds": of.seconds}
-        for name, of in (result.datasets if result else {}).items()
+        {
+            "name": name,
+            **vars(of.counts),
+            "strategy": of.strategy,
+            "why": of.reason,
+            "seconds": of.seconds,
+            "partly_read": name in result.partly_read,
+        }
+        for name, of in result.datasets.items()
     ]
 
 

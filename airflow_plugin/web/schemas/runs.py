@@ -11,13 +11,17 @@ from airflow_plugin.web.schemas.stream import ProgressShape
 
 
 class DatasetShape(CountsShape):
-    """What a run did for a dataset."""
+    """What a run did for a dataset.
+
+    `partly_read`: a cursor read a part of the source, so that `total` is the merge table's number of rows.
+    """
 
     name: str
     unchanged: int
     strategy: str
     why: str
     seconds: float
+    partly_read: bool
 
 
 class BatchShape(BaseModel):

@@ -47,10 +47,12 @@ def read(lines, token=TOKEN):
 
 def test_what_was_written_is_read():
     assert read(["noise", *result_lines(a_result(), TOKEN), "more noise"]) == a_result()
+    partly = a_result(partly_read=("customers",))
+    assert read(result_lines(partly, TOKEN)) == partly
 
 
 def test_the_result_line_holds_its_schema():
-    line, code = result_lines(a_result(code=ResultCode.ERROR, error="no", retryable=True), TOKEN)
+    line, code = result_lines(a_result(code=ResultCode.ERROR, error="no", retryable=True, partly_read=("pets",)), TOKEN)
     Draft202012Validator.check_schema(SCHEMA)
     Draft202012Validator(SCHEMA).validate(json.loads(line.removeprefix(RESULT_PREFIX)))
     assert code == "DATASURFACE_RESULT_CODE=-1"
@@ -89,7 +91,7 @@ def test_a_reader_without_a_token_is_refused():
 
 def test_a_long_result_is_cut_to_its_totals_in_the_termination_message():
     many = {f"dataset_{i}": DatasetResult(Counts(1, 0, 0, 0, 1)) for i in range(500)}
-    long = a_result(datasets=many, code=ResultCode.ERROR, error="\U0001f4a5" * 9000)
+    long = a_result(datasets=many, partly_read=tuple(many), code=ResultCode.ERROR, error="\U0001f4a5" * 9000)
     message = termination_message(long, TOKEN)
     found = read([message])
     assert len(message.encode()) <= 4000

@@ -6,10 +6,16 @@ import { DataTable } from "./table.js";
 
 const KINDS = ["inserted", "updated", "deleted", "unchanged", "total"];
 
+const PART = h(
+  Chakra.Text,
+  { key: "part", as: "span", color: "fg.muted", title: "The total is that of the merge table: only a part of the source was read" },
+  " a part",
+);
+
 const COLUMNS = [
   { title: "Dataset", cell: (one) => h(Chakra.Text, { as: "span", fontWeight: "medium" }, one.name) },
   ...KINDS.map((kind) => ({ title: capital(kind), end: true, cell: (one) => number(one[kind]) })),
-  { title: "Strategy", cell: (one) => (one.strategy ? h(Chakra.Code, { variant: "subtle" }, one.strategy) : NOTHING) },
+  { title: "Strategy", cell: (one) => (one.strategy ? [h(Chakra.Code, { key: "how", variant: "subtle" }, one.strategy), one.partly_read ? PART : null] : NOTHING) },
   { title: "Why", cell: (one) => h(Chakra.Text, { as: "span", color: "fg.muted" }, one.why || NOTHING) },
 ];
 

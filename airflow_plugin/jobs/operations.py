@@ -22,7 +22,7 @@ CONF_SAYS_WHO = Rule("DF2705", "An operation says who asks for it.")
 CONF_STREAM = Rule("DF2706", "An operation names a stream if, and only if, its action concerns one stream.")
 CONF_DATASET = Rule("DF2707", "Only the action trust, and those about a refused delete, name a dataset.")
 CONF_ALLOW_DELETES = Rule("DF2708", "`allow_deletes` in a run's conf is true, or not given.")
-CONF_NUMBERS = Rule("DF2709", "Batch and rows in an operation's conf are numbers, and say which delete was refused.")
+CONF_NUMBERS = Rule("DF2709", "Batch, rows and keys in an operation's conf are numbers, where its action has them.")
 
 WHERE = "conf"
 ALLOW_DELETES, BY, REASON = "allow_deletes", "by", "reason"  # in the conf of a stream's own run
@@ -38,6 +38,7 @@ class Action(Enum):
     ASK_DELETE = "ask_delete"  # the same, once a person has approved it: Airflow asks for that
     TRUST = "trust"  # version diff is on again where an audit has put it off
     CHECK_SOURCE = "check_source"  # the stream's source is looked at: reach, login, tables, columns, types, rights
+    SHOW_CHANGES = "show_changes"  # what a batch changed is kept with it, for the pages: numbers, and some keys
     PURGE = "purge"  # a retired stream goes for good: its row, tables, maps, views and batches
     RECONCILE_VIEWS = "reconcile_views"  # consumers' views, roles and rights are brought to the model
 
@@ -57,6 +58,16 @@ class Action(Enum):
         return self is Action.ALLOW_DELETES or self.of_delete
 
 
+_OF_DELETE = frozenset(action for action in Action if action.of_delete)
+MOST_KEYS = 20
+# In a conf: the largest, the actions that have it, and what is wrong with others.
+NUMBERS = {
+    "batch": (2**31 - 1, _OF_DELETE | {Action.SHOW_CHANGES}, "is about no batch"),
+    "rows": (2**63 - 1, _OF_DELETE, "is about no refused delete"),
+    "keys": (MOST_KEYS, frozenset({Action.SHOW_CHANGES}), "shows no values"),
+}
+
+
 @dataclass(frozen=True)
 class Operation:
     """A request and the person who makes it: an Airflow user, or another name."""
@@ -66,8 +77,9 @@ class Operation:
     stream_key: str | None = None
     dataset: str | None = None  # with trust: only this one of a stream of several; else that of the refused delete
     reason: str | None = None
-    batch: int | None = None  # that was refused for what it would delete
+    batch: int | None = None  # that was refused for what it would delete, or whose changes are wanted
     rows: int | None = None  # that it would delete
+    keys: int | None = None  # so many of each kind of change are shown with their values
 
     def to_conf(self) -> dict[str, str | int]:
         """Return the conf of the run that does it."""
@@ -145,13 +157,15 @@ def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:
 
 
 def _number_problems(conf: Mapping[Any, Any], action: Action) -> Iterator[Problem]:
-    for key in ("batch", "rows"):
-        if key in conf and not action.of_delete:
-            yield CONF_NUMBERS.problem(WHERE, key, f"{action.value} is about no refused delete", "Leave it out")
-        elif key in conf and (type(conf[key]) is not int or not 0 < conf[key] < 2**63):
+    for key, (most, actions, without) in NUMBERS.items():
+        if key in conf and action not in actions:
+            yield CONF_NUMBERS.problem(WHERE, key, f"{action.value} {without}", "Leave it out")
+        elif key in conf and (type(conf[key]) is not int or not 0 < conf[key] <= most):
             yield CONF_NUMBERS.problem(
-                WHERE, key, "it is no number", "Give what the refused batch says, or leave it out"
+                WHERE, key, "it is no number", f"Give 1 to {most}, as the batch says, or leave it out"
             )
+    if action is Action.SHOW_CHANGES and "batch" not in conf:
+        yield CONF_NUMBERS.problem(WHERE, "batch", "it is missing", "Give the number of a committed batch")
 
 
 def _action(value: object) -> Action | None:

@@ -39,9 +39,9 @@ OPERATIONS_DOC = """Does what people ask for, one after the other. Trigger it wi
 
     {{"action": "reset_batch", "stream_key": "Store1", "by": "your name"}}
 
-Actions: `reset_batch`, `approve_delete`, `allow_deletes`, `trust`, `check_source` and `purge` of a stream of `{}`;
-`reconcile_views`, which also comes by itself when a merge has changed what consumers' views are made of. A merge whose
-batch was refused for what it would delete asks for an approval here: see *Required actions*."""
+Actions: `reset_batch`, `approve_delete`, `allow_deletes`, `trust`, `check_source`, `show_changes` and `purge` of a
+stream of `{}`; `reconcile_views`, which also comes by itself when a merge has changed what consumers' views are made
+of. A merge whose batch was refused for what it would delete asks for an approval here: see *Required actions*."""
 INFRASTRUCTURE_DOC = """Brings platform `{}` to the model of its branch in git, with all that stands beside its streams.
 
 A sync that is refused says why and leaves the old rows running. Rights are applied and metrics collected even then."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 STATUSES_FOR = {
     **{action: ("active",) for action in Action if action.starts_a_run},
     Action.CHECK_SOURCE: ("active", "paused"),
+    Action.SHOW_CHANGES: ("active", "paused"),
     Action.PURGE: ("retired",),
 }
 # The options with which each job of a platform finds its merge store.
@@ -144,6 +145,9 @@ def _command(asked: Operation) -> list[str]:
             seen = {"--batch": asked.batch, "--of": asked.dataset, "--rows": asked.rows}
             options = [f"{name}={value}" for name, value in seen.items() if value is not None]
             return ["approve-delete", *of_stream, *_dataset(dataset), *options]
+        case Action.SHOW_CHANGES:
+            keys = [f"--sample={asked.keys}"] if asked.keys else []
+            return ["changes", *of_stream, *_dataset(dataset), f"--batch={asked.batch}", *keys, "--keep"]
         case Action.RECONCILE_VIEWS:
             return ["views", "reconcile"]
         case Action.ALLOW_DELETES | Action.CHECK_SOURCE | Action.PURGE:

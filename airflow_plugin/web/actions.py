@@ -5,6 +5,7 @@ The api-server itself works on no batch and no view: the platform's operations D
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.api.common.trigger_dag import trigger_dag
@@ -70,15 +71,15 @@ def operate(
     stream: StreamFacts,
     action: str,
     reason: str | None,
-    refused: dict[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Have the platform's operations DAG do it, which writes the user's name to the history. Raises Refused.
 
-    `refused` is the delete that the user has seen to be refused, for its approval.
+    `more` is the delete that the user has seen to be refused, or the batch whose changes are wanted.
     """
     user.must_trigger(stream.dag_id)
     asked = {"action": action, "stream_key": stream.stream_key, "by": user.name[:LONGEST_NAME]}
-    conf = operation(asked | ({"reason": reason} if reason else {}) | (refused or {})).to_conf()
+    conf = operation(asked | ({"reason": reason} if reason else {}) | {**(more or {})}).to_conf()
     dag_id = names.operations_dag_id(settings.platform_name)
     paused = _is_paused(dag_id, 503)
     with writing(settings) as table:  # so that two who ask at once are not both the first

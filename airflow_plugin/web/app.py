@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from airflow_plugin.web import (
     routes_actions,
     routes_change,
+    routes_changes,
     routes_check,
     routes_lists,
     routes_new,
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     routes_lists.router,
     routes_new.router,
     routes_stream.router,
+    routes_changes.router,
     routes_source.router,
     routes_schema.router,
     routes_change.router,

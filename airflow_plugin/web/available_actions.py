@@ -9,10 +9,12 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import STATUS_CHANGES
 from airflow_plugin.web import queries
+from airflow_plugin.web.permissions import EDIT, User
 from airflow_plugin.web.pool import read
 from airflow_plugin.web.runs import DagFacts, dag_of
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
+from config_schema.model import Milestoning
 
 
 def available_actions(
@@ -28,6 +30,16 @@ def available_actions(
         return [*found, *check]
     trigger = ["trigger"] if _runs(dag) else []
     return [*trigger, *found, *check, *(_of_operations(settings, stream) if operates else ())]
+
+
+def can_show_changes(user: User, settings: PlatformSettings, stream: StreamFacts) -> bool:
+    """Return whether the user may have a job look at what a batch changed: by versions, which a live table has not."""
+    is_forensic = stream.milestoning == Milestoning.FORENSIC.value and stream.status != "retired"
+    return is_forensic and _may_ask(user, stream) and _runs(dag_of(names.operations_dag_id(settings.platform_name)))
+
+
+def _may_ask(user: User, stream: StreamFacts) -> bool:
+    return bool(user.may(EDIT, {stream.dag_id})) and user.may_trigger(stream.dag_id)
 
 
 def _runs(dag: DagFacts | None) -> bool:

@@ -46,10 +46,16 @@ class User:
         return found
 
     def may_see_data(self, dag_id: str) -> bool:
-        """Return whether the user may see what a producer's server said about an error of the DAG."""
+        """Return whether the user may see values of the DAG's rows, and what a producer's server said."""
         wanted = data_roles()
         in_role = not wanted or not wanted.isdisjoint(role.lower() for role in _roles(self._user))
         return in_role and bool(self.may(EDIT, {dag_id}))
+
+    def must_see_data(self, dag_id: str) -> None:
+        """Raise Refused if the user may not see values of the DAG's rows."""
+        if not self.may_see_data(dag_id):
+            todo = f"Ask for the right to edit {dag_id}, and for a role of [{SECTION}] data_roles if that is set"
+            raise NotAllowed(f"you may not see values of {dag_id}", todo)
 
     def may_see_servers(self, platform: str) -> bool:
         """Return whether the user may see the server and user of a session of the platform (derived name).
@@ -64,15 +70,19 @@ class User:
             word = "see" if right == READ else "edit"
             raise NotAllowed(f"you may not {word} {dag_id}")
 
-    def must_trigger(self, dag_id: str) -> None:
-        """Raise Refused if Airflow would not let the user trigger the DAG."""
+    def may_trigger(self, dag_id: str) -> bool:
+        """Return whether Airflow would let the user trigger the DAG."""
         team = next(iter(_by_team({dag_id})))
-        if not get_auth_manager().is_authorized_dag(
+        return get_auth_manager().is_authorized_dag(
             method="POST",
             access_entity=DagAccessEntity.RUN,
             details=DagDetails(id=dag_id, team_name=team),
             user=self._user,
-        ):
+        )
+
+    def must_trigger(self, dag_id: str) -> None:
+        """Raise Refused if Airflow would not let the user trigger the DAG."""
+        if not self.may_trigger(dag_id):
             raise NotAllowed(f"you may not trigger {dag_id}")
 
     def must_create(self) -> None:

@@ -97,6 +97,16 @@ class BatchRow(NamedTuple):
         return bool(self.said or self.quality_data)
 
 
+class BatchChangesRow(NamedTuple):
+    """What is kept of what a batch changed, as a job has written it; `until`: the end of the time of the values."""
+
+    changes: Any
+    unknown: Any
+    values: Any
+    until: str | None
+    now: datetime
+
+
 @dataclass(frozen=True)
 class RowVersion:
     """A row and which version of it that is; `by_hand`: it is not as the last sync left it."""
@@ -140,6 +150,13 @@ def batches_of_run(session: ControlSession, stream_key: str, run_id: str) -> lis
     """Return the batches of a run."""
     values = {"stream_key": stream_key, "run_id": run_id}
     return [BatchRow(*row) for row in session.run_if_created(STATEMENTS["batches_of_run"], values)]
+
+
+def batch_changes(session: ControlSession, stream_key: str, batch_id: int) -> BatchChangesRow | None:
+    """Return what is kept of what a committed batch changed; None if there is no such batch."""
+    values = {"stream_key": stream_key, "batch_id": batch_id}
+    rows = session.run_if_created(STATEMENTS["batch_changes"], values)
+    return BatchChangesRow(*rows[0]) if rows else None
 
 
 def results(

@@ -82,6 +82,17 @@ FROM (
 WHERE number = 1 OR size <= 300000
 ORDER BY batch_id DESC
 
+-- name: batch_changes
+-- What is kept of one committed batch: numbers, datasets of which nothing is known, and values with the end of their
+-- time; nothing of what is longer than a job keeps.
+SELECT state -> 'changes', state -> 'changes_unknown', state -> 'values' -> 'datasets', state -> 'values' ->> 'until',
+    clock_timestamp()
+FROM (
+    SELECT CASE WHEN octet_length(concat(state -> 'changes', state -> 'changes_unknown', state -> 'values')) <= 2000000
+        THEN state END AS state
+    FROM {metrics} WHERE key = %(stream_key)s AND batch_id = %(batch_id)s AND batch_status = 'committed'
+) batch
+
 -- name: run_results
 -- What each of some runs did, or why it failed; of runs of an older job nothing. A result may be any JSON of any length:
 -- lists get the beginning of its error, and one that is none, or is too long, is left out.

@@ -10,8 +10,9 @@ from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status, operate, trigger
 from airflow_plugin.web.dependencies import KeyPath, PlatformPath, seen_platform, stream_for
 from airflow_plugin.web.errors import RequestInvalid
-from airflow_plugin.web.permissions import EDIT, UserDep
+from airflow_plugin.web.permissions import EDIT, User, UserDep
 from airflow_plugin.web.request_state import request_state
+from airflow_plugin.web.streams import StreamFacts
 
 router = APIRouter(
     responses={
@@ -24,7 +25,7 @@ router = APIRouter(
 RunPath = Annotated[str, Path(max_length=250)]
 Asked = (
     Literal["trigger", "pause", "resume", "retire"]
-    | Literal["reset_batch", "approve_delete", "allow_deletes", "trust", "check_source", "purge"]
+    | Literal["reset_batch", "approve_delete", "allow_deletes", "trust", "check_source", "show_changes", "purge"]
 )
 
 
@@ -49,8 +50,22 @@ def act(user: UserDep, platform: PlatformPath, key: KeyPath, action: Asked, body
     if action == "purge":
         user.must_purge()
         _refuse_unconfirmed(key, body.confirm)
-    refused = body.refused_delete.model_dump() if body.refused_delete and action == "approve_delete" else None
-    return operate(user, settings, stream, action, body.reason, refused)
+    return operate(user, settings, stream, action, body.reason, _more(user, stream, action, body))
+
+
+def _more(user: User, stream: StreamFacts, action: str, body: schemas.ActionBody) -> dict[str, Any]:
+    """Return what a request says besides its action. Raises Refused."""
+    if action == "approve_delete" and body.refused_delete:
+        return body.refused_delete.model_dump()
+    if action == "show_changes":
+        wanted = body.changes
+        if wanted is None:
+            todo = "Send the batch as changes.batch"
+            raise RequestInvalid([{"path": "changes", "what": "it is missing", "todo": todo}])
+        if wanted.keys:
+            user.must_see_data(stream.dag_id)
+        return {"batch": wanted.batch, **({"keys": wanted.keys} if wanted.keys else {})}
+    return {}
 
 
 def _refuse_unconfirmed(key: str, confirm: str | None) -> None:

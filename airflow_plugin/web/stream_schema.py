@@ -86,12 +86,18 @@ def _columns(
         }
 
 
+def modelled_datasets(rows: Mapping[str, str]) -> tuple[Dataset, ...] | None:
+    """Return the stream's datasets by the rows of the job model, by their kinds; None where nobody knows them."""
+    try:
+        return structured(json.loads(rows["stream"])["datastore"], Datastore).datasets if "stream" in rows else None
+    except UNREADABLE:
+        return None
+
+
 def _described(rows: Mapping[str, str], platform: str, store: str) -> Described:
     """Return what the rows of the job model say, by their kinds."""
-    datasets = consumers = None
+    datasets, consumers = modelled_datasets(rows), None
     try:
-        if "stream" in rows:
-            datasets = structured(json.loads(rows["stream"])["datastore"], Datastore).datasets
         if datasets is not None and "consumers" in rows:
             found = json.loads(rows["consumers"])
             workspaces = {one["name"]: structured(one, Workspace) for one in found["workspaces"]}

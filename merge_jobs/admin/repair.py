@@ -14,6 +14,7 @@ from psycopg2.errors import UniqueViolation
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
+from merge_jobs.admin.changes import forget_old_values
 from merge_jobs.admin.status import PlatformStatus
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database_errors import database_failed, in_words
@@ -105,6 +106,8 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
                 if as_it_is is not None:
                     repaired += _repaired(tables, as_it_is)
                     existing.append(tables)
+            if created:
+                forget_old_values(store)
             store.rollback() if dry_run else store.commit()
             planned = _unneeded(store) if created else []
             dropped = planned if dry_run else leftovers.take(store, planned)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from config_schema import names
 from config_schema.echo import echo, echo_text
-from config_schema.errors import OptionMissing, UnknownName
+from config_schema.errors import OptionMissing, OptionsConflict, UnknownName
 from config_schema.model import Ecosystem, Workspace
 from merge_jobs.admin.changes import Sample, changes_of
 from merge_jobs.cli.asking_person import asking_person
@@ -18,8 +19,8 @@ from merge_jobs.cli.options import AskedBy, Option, Places, PlatformName, Reason
 from merge_jobs.cli.typer_command import Json, errors_printed, print_error
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.process.memory_limit import limit_memory
-from merge_jobs.run.flags import mapped_model_of, store_place
-from merge_jobs.run.render_sql import datasets_to_show
+from merge_jobs.run.flags import mapped_model_of, store_place, stream_model_of
+from merge_jobs.run.render_sql import datasets_among, datasets_to_show
 
 MOST_KEYS = 100
 
@@ -39,12 +40,17 @@ def changes(
     ] = None,
     by: AskedBy = None,
     reason: Reason = None,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Keep it with the batch, for the pages; values for an hour, and none is printed."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what a batch changed: how many keys, in which columns, and some values if asked for.
 
     Of a forensic stream it reads the versions that the batch has closed and opened, of a live one what the batch has
     kept (keep_changes in the model). With --sample it shows values, and the history of the stream's row says who asked.
+    With --keep the pages show it; a dataset of which nothing is known is shown as such there, and is no error.
 
     Example: merge-job changes --platform YellowForensic --store Store1 --batch 12 --sample 5 --model ./model
 
@@ -55,16 +61,28 @@ def changes(
     with errors_printed():
         if workspace is not None and not sample:
             raise OptionMissing(["--sample"], "Give the number of keys; without it no value is shown", "--workspace")
-        model, _ = mapped_model_of(places.of_model, places.merge_store, platform)
-        stream, datasets = datasets_to_show(model.ecosystem, platform, store, dataset, model.mappings)
-        seen = _workspace(model.ecosystem, workspace).may_see if workspace else Workspace.may_see
+        if workspace is not None and keep:
+            raise OptionsConflict(["--workspace", "--keep"])
+        if workspace is not None:
+            model, _ = mapped_model_of(places.of_model, places.merge_store, platform)
+            stream, datasets = datasets_to_show(model.ecosystem, platform, store, dataset, model.mappings)
+            seen = _workspace(model.ecosystem, workspace).may_see
+        else:
+            keys = [names.stream_key(store, dataset), names.stream_key(store)]
+            own, _ = stream_model_of(places.of_model, places.merge_store, platform, keys)
+            ingested = sorted(sink.dataset for sink in own.served if sink.datastore == store)
+            stream, datasets = datasets_among(own.ecosystem, platform, store, dataset, ingested)
+            seen = Workspace.may_see
         found = changes_of(
             store_place(places.merge_store, stream.platform.merge_store),
             stream,
             datasets,
             batch,
             Sample(sample, seen, by or asking_person(), reason) if sample else None,
+            keep=keep,
         )
+    if keep:
+        found = found and found.without_keys()  # what is printed goes into a log
     if as_json:
         echo_text(json.dumps(json_of(stream, found), indent=2))
     else:
@@ -73,7 +91,7 @@ def changes(
     failed = [] if found is None else [one for one in found.datasets.values() if isinstance(one, StoreMismatch)]
     for error in failed:
         print_error(error)
-    if failed:
+    if failed and not keep:
         raise typer.Exit(1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -63,10 +63,18 @@ def datasets_to_show(
     With `mappings` the stream has the datasets that the platform ingests, as sync makes it; without them, or if it
     ingests none, all of the datastore. Raises CommandWrong with the names to choose from.
     """
+    known = any(one.name == store for one in ecosystem.datastores)
+    ingested = ingested_datasets(ecosystem, mappings, platform, store) if known else ()
+    return datasets_among(ecosystem, platform, store, dataset, ingested)
+
+
+def datasets_among(
+    ecosystem: Ecosystem, platform: str, store: str, dataset: str | None, ingested: Sequence[str]
+) -> tuple[Stream, tuple[Dataset, ...]]:
+    """Return the same where the names of the datasets that the platform ingests are known."""
     stores = {one.name: one for one in ecosystem.datastores}
     single = store in stores and stores[store].consistency is Consistency.SINGLE_DATASET
-    ingested = ingested_datasets(ecosystem, mappings, platform, store) if store in stores and not single else ()
-    stream = stream_of(ecosystem, platform, store, dataset if single else None, ingested)
+    stream = stream_of(ecosystem, platform, store, dataset if single else None, () if single else ingested)
     found = tuple(one for one in stream.datasets if dataset in (None, one.name))
     if not found:
         known = [one.name for one in stream.datasets]

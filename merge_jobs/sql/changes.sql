@@ -9,6 +9,25 @@ FROM {metrics} WHERE key = %(key)s AND batch_status = 'committed'
     AND (batch_id = %(batch_id)s OR %(batch_id)s::integer IS NULL)
 ORDER BY batch_id DESC LIMIT 1
 
+-- name: hold_erasures
+-- Until the end of the transaction no key is erased: what is read of one would be kept after it. Only erasures wait.
+LOCK TABLE {erased} IN SHARE MODE
+
+-- name: keep
+-- For the pages, which read no merge table: numbers as long as the batch is kept, keys with values for a time.
+UPDATE {metrics} SET state = state - 'values'
+    || jsonb_build_object('changes', %(changes)s::jsonb, 'changes_unknown', %(unknown)s::jsonb)
+    || CASE WHEN %(values)s::jsonb = '{{}}' THEN '{{}}' ELSE jsonb_build_object('values', jsonb_build_object(
+        'until', clock_timestamp() + %(kept_for)s::interval, 'datasets', %(values)s::jsonb
+    )) END
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'committed'
+
+-- name: forget_values
+-- Of a stream, or of all: those whose time is over.
+UPDATE {metrics} SET state = state - 'values'
+WHERE (key = %(key)s OR %(key)s::text IS NULL) AND state ? 'values'
+    AND (state #>> '{{values,until}}')::timestamptz < clock_timestamp()
+
 -- name: is_older
 -- By the merge store's clock, as versions are deleted.
 SELECT %(time)s < clock_timestamp() - make_interval(days => %(days)s)

@@ -89,6 +89,8 @@ UPDATE {metrics} SET batch_status = 'started' WHERE key = %(key)s AND batch_stat
 -- name: forget_texts
 -- What a producer's server said of rows that it refused may name the key.
 UPDATE {metrics} SET state = state - 'said' WHERE key = %(key)s AND state ? 'said';
+-- So may values that the pages were to show.
+UPDATE {metrics} SET state = state - 'values' WHERE key = %(key)s AND state ? 'values';
 -- So may the changes that batches of a live table have kept of the dataset: the numbers stay.
 UPDATE {metrics} SET state = jsonb_set(state, ARRAY['changes', %(dataset)s, 'keys'], '[]')
 WHERE key = %(key)s AND state #> ARRAY['changes', %(dataset)s] IS NOT NULL;

@@ -55,6 +55,14 @@ def test_what_is_asked_for_comes_back_from_its_conf(asked):
             {"action": "trust", "by": "alice", "stream_key": "Store1", "rows": 3},
             ["rows: trust is about no refused delete"],
         ),
+        (
+            {"action": "show_changes", "by": "alice", "stream_key": "Store1", "keys": 21, "rows": 1},
+            ["rows: show_changes is about no refused", "keys: it is no number", "batch: it is missing"],
+        ),
+        (
+            {"action": "trust", "by": "alice", "stream_key": "Store1", "batch": 3, "keys": 3},
+            ["batch: trust is about no batch", "keys: trust shows no values"],
+        ),
         ({"action": "trust", "by": "alice", "stream_key": "a\nb"}, ["stream_key: it is no line of text"]),
         ({"action": "trust", "by": " ", "stream_key": "x" * 256}, ["stream_key: it is no", "by: it is no line"]),
         ({"action": "trust", "by": {"name": "alice"}, "stream_key": "Store1"}, ["by: it is no line of text"]),

@@ -72,6 +72,9 @@ ROUTES = [
     Route("POST", "/api/streams/{platform}/{key}/rollback", f"{STREAM}/rollback", EDIT, {"to": 1, "version": 1}),
     *map(action, ("trigger", "pause", "resume", "retire", "reset_batch", "approve_delete", "allow_deletes", "trust")),
     action("check_source"),
+    action("show_changes"),
+    Route("GET", "/api/streams/{platform}/{key}/batches/{batch}/changes", f"{STREAM}/batches/1/changes", READ),
+    Route("POST", "/api/streams/{platform}/{key}/batches/{batch}/values", f"{STREAM}/batches/1/values", EDIT, {}),
     action("purge", CREATE),
     *(Route("POST", "/api/platforms/{platform}/actions/{action}", path, EDIT, TOGETHER) for path in TOGETHER_PATHS),
 ]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool
 
+from airflow_plugin.jobs.operations import MOST_KEYS
 from airflow_plugin.web.schemas.parts import AnyJson, Fingerprint, ParseShape, SeenShape, StreamKey, printable_line
 
 
@@ -37,14 +38,28 @@ class SeenDelete(BaseModel):
     rows: int = Field(ge=1, le=2**63 - 1)
 
 
+class WantedChanges(BaseModel):
+    """The batch whose changes are wanted, and so many keys of each kind with their values."""
+
+    batch: int = Field(ge=1, le=2**31 - 1)
+    keys: int = Field(default=0, ge=0, le=MOST_KEYS)
+
+
 class ActionBody(BaseModel):
     """`reason` and the user's name stand in the history. `refused_delete` goes with the action approve_delete.
 
-    `confirm` goes with purge: the stream_key once more.
+    `changes` goes with show_changes, `confirm` with purge: the stream_key once more.
     """
 
     refused_delete: SeenDelete | None = None
+    changes: WantedChanges | None = None
     confirm: StreamKey | None = None
+    reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(printable_line)] = None
+
+
+class SeeValues(BaseModel):
+    """Why the user looks at values: the history says it."""
+
     reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(printable_line)] = None
 
 

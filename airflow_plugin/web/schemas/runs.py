@@ -92,3 +92,75 @@ class RunDetail(RunShape):
     quality: list[CheckShape]
     log_url: str
     batches: list[BatchShape]
+
+
+class ColumnRows(BaseModel):
+    """How many rows a batch updated in a column."""
+
+    name: str
+    rows: int
+
+
+class DatasetChangesShape(BaseModel):
+    """What a batch changed in a dataset; without numbers where nobody knows it, with the reason if that is known."""
+
+    name: str
+    inserted: int | None
+    updated: int | None
+    deleted: int | None
+    updated_columns: list[ColumnRows]
+    why: str | None
+    todo: str | None
+
+
+class BatchChanges(BaseModel):
+    """What a batch changed. `has_values`: keys with values are kept, for those who may see them.
+
+    `may_ask`: the user may have a job look at it, by the action show_changes. `left_out` datasets had no room.
+    """
+
+    batch_id: int
+    datasets: list[DatasetChangesShape]
+    left_out: int
+    has_values: bool
+    may_see_values: bool
+    may_ask: bool
+
+
+class KeyColumn(BaseModel):
+    """A column of a key, as text."""
+
+    column: str
+    value: str
+
+
+class ChangedColumn(BaseModel):
+    """A column before and after a batch, as texts; null for NULL, and where there is no such row."""
+
+    column: str
+    old: str | None
+    new: str | None
+
+
+class ChangedKeyShape(BaseModel):
+    """A key that a batch changed, null if it may not be seen; `hidden` are columns that differ and may not be seen."""
+
+    change: Literal["inserted", "updated", "deleted"]
+    key: list[KeyColumn] | None
+    values: list[ChangedColumn]
+    hidden: list[str]
+
+
+class DatasetValues(BaseModel):
+    """Some of the keys that a batch changed in a dataset."""
+
+    name: str
+    keys: list[ChangedKeyShape]
+
+
+class ChangedValues(BaseModel):
+    """Values of a batch; without `is_modelled` nobody knows which columns are PII, and all are hidden."""
+
+    batch_id: int
+    is_modelled: bool
+    datasets: list[DatasetValues]

@@ -233,6 +233,21 @@ def test_the_source_of_a_paused_stream_is_looked_at_and_of_a_retired_one_not(mer
     assert "stream 'Store1' is retired" in refused(merged, CHECK)
 
 
+def test_what_a_batch_changed_is_kept_with_it_and_no_value_is_logged(merged, capfd):
+    merged.produce("UPDATE customers SET name = 'a value that nobody may log' WHERE id = 1")
+    merged.merge()
+    asked = {**ASKED, "action": "show_changes", "batch": 2, "keys": 5, "reason": "a ticket"}
+    merged.run(merged.task("operations", "check_request"), asked)
+    assert merged.run(merged.task("operations", "perform"), asked) is None  # what is returned would be an XCom
+    # A live table has no earlier rows: there is nothing that its batch has not kept itself.
+    assert merged.query("SELECT state ? 'values' FROM yellowlive_batch_metrics WHERE batch_id = 2") == [(False,)]
+    printed = capfd.readouterr()
+    assert "a value that nobody may log" not in printed.out + printed.err
+    assert history(merged) == [("show_changes", "alice")]
+    with pytest.raises(Exception, match="'7' is no committed batch of YellowLive Store1"):
+        merged.run(merged.task("operations", "perform"), {**asked, "batch": 7})
+
+
 def test_views_are_made_by_themselves_after_a_batch_that_changed_their_shape(world):
     sync(world)
     assert "x-shape://YellowLive" in world.merge()["assets"]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
+import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -427,3 +432,139 @@ def test_a_workspace_is_shown_what_it_may_see(case, changes):
         done = changes(*flags)
         assert done.returncode == 1
         assert words in done.stderr
+
+
+def state_of(case, batch=2):
+    ((state,),) = case.query(f"SELECT state FROM yellowforensic_batch_metrics WHERE batch_id = {batch}")
+    return state
+
+
+def test_what_the_pages_are_to_show_is_kept_with_the_batch_and_no_value_is_printed(case, changes):
+    classified(case, Classification.PII, "email")
+    case.execute(CHANGED)
+    case.run(FORENSIC)
+    before = state_of(case)
+    done = changes("--batch=2", "--keep")
+    assert done.returncode == 0, done.stderr
+    kept = state_of(case)
+    assert kept["changes"]["t"] == {
+        "inserted": 1,
+        "updated": 4,
+        "deleted": 1,
+        "updated_columns": {"word": 3, "email": 2, "amount": 2},
+        "keys": [],
+    }
+    assert "values" not in kept
+    assert {key: kept[key] for key in before} == before, "the rest of the batch's state is as it was"
+    done = changes("--batch=2", "--sample=2", "--keep", "--by=carol")
+    assert done.stdout.splitlines()[1:3] == [
+        "  t: 1 inserted, 4 updated, 1 deleted",
+        "    updated in word: 3, email: 2, amount: 2",
+    ]
+    assert "1.50" not in done.stdout + done.stderr
+    kept = state_of(case)
+    assert kept["values"]["datasets"].keys() == {"t"}
+    assert len(kept["values"]["datasets"]["t"]) == 4
+    assert {
+        "change": "updated",
+        "key": {"id": "1"},
+        "values": {"word": {"old": "word", "new": "new"}},
+        "hidden": [],
+    } in (kept["values"]["datasets"]["t"])
+    assert "@example" not in json.dumps(kept)
+    ((left,),) = case.query(
+        "SELECT (state #>> '{values,until}')::timestamptz - now() FROM yellowforensic_batch_metrics WHERE batch_id = 2"
+    )
+    assert timedelta(minutes=30) < left <= timedelta(hours=1)
+    assert changes("--batch=2", "--keep").returncode == 0
+    assert "values" not in state_of(case), "who asks for numbers alone leaves none"
+
+
+def test_values_go_when_their_hour_is_over_and_with_an_erasure(case, changes, merge_job):
+    case.execute(CHANGED)
+    case.run(FORENSIC)
+    keep = ("--batch=2", "--sample=2", "--keep")
+    assert changes(*keep).returncode == 0
+    assert merge_job(case, "tables", "--platform=YellowForensic").returncode == 0
+    assert "values" in state_of(case)
+    over = (
+        "UPDATE yellowforensic_batch_metrics SET state = jsonb_set(state, '{values,until}', '\"2020-01-01T00:00:00Z\"')"
+    )
+    case.execute(f"{over} WHERE batch_id = 2", on=case.target)
+    assert merge_job(case, "tables", "--platform=YellowForensic").returncode == 0
+    assert "values" not in state_of(case)
+    assert state_of(case)["changes"]["t"]["updated"] == 4
+    # Looking at another batch takes what is over too.
+    assert changes(*keep).returncode == 0
+    case.execute(f"{over} WHERE batch_id = 2", on=case.target)
+    assert changes("--batch=1", "--keep").returncode == 0
+    assert "values" not in state_of(case)
+    assert changes(*keep).returncode == 0
+    job = case.job(FORENSIC)
+    erase(job.store, job.stream, job.stream.datasets[0], [["7"]])
+    assert "values" not in state_of(case)
+
+
+def test_a_value_that_is_being_erased_is_not_kept_after_it(case):
+    case.execute("UPDATE t SET word = 'secret' WHERE id = 7")
+    case.run(FORENSIC)
+    job = case.job(FORENSIC)
+    with (
+        closing(psycopg2.connect(case.target.dsn)) as erasing,
+        erasing.cursor() as cursor,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        # As `erase` begins; its delete is not committed yet.
+        cursor.execute(
+            "INSERT INTO yellowforensic_erased_keys SELECT 'Store1', 't', sha256('7'), 'id', now(), 'ann';"
+            'DELETE FROM "yellowforensic_Store1_t_merge" WHERE id = 7'
+        )
+        sample = Sample(5, ALL, "somebody")
+        looking = threads.submit(changes_of, job.store, job.stream, job.stream.datasets, 2, sample, keep=True)
+        wait_for_waiting(case, "yellowforensic_erased_keys")
+        erasing.commit()
+        looking.result(300)
+    assert state_of(case)["changes"]["t"]["updated"] == 0
+    assert "secret" not in json.dumps(state_of(case))
+
+
+def wait_for_waiting(case, table):
+    """Wait until a session waits for a lock on the table."""
+    give_up = time.monotonic() + 300
+    waiting = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass"
+    while case.query(waiting) == [(0,)]:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def test_a_dataset_of_which_nothing_is_known_is_kept_as_such(case, changes):
+    case.execute(CHANGED)
+    case.run(FORENSIC)
+    case.datasets = tuple(replace(one, keep_closed_days=3) for one in case.datasets)
+    old = "UPDATE yellowforensic_batch_metrics SET batch_end_time = batch_end_time - interval '4 days'"
+    case.execute(old, on=case.target)
+    done = changes("--batch=2", "--keep")
+    assert done.returncode == 0
+    kept = state_of(case)
+    assert kept["changes"] == {}
+    assert kept["changes_unknown"]["t"]["what"].startswith("batch 2 ended more than 3 days ago")
+    assert kept["changes_unknown"]["t"]["todo"].startswith("Choose a later batch")
+
+
+def test_of_a_live_batch_nothing_more_is_kept_than_it_has_kept_itself(case, merge_job):
+    keeping(case)
+    case.run(LIVE)
+    case.execute(CHANGED)
+    case.run(LIVE)
+    state = "SELECT state FROM yellowlive_batch_metrics WHERE batch_id = 2"
+    before = case.query(state)
+    done = merge_job(case, "changes", "--platform=YellowLive", "--store=Store1", "--sample=2", "--keep")
+    assert done.returncode == 0, done.stderr
+    assert "9.00" not in done.stdout
+    assert case.query(state) == before
+
+
+def test_what_is_kept_is_what_the_default_masks_leave(changes):
+    done = changes("--workspace=Desk", "--sample=1", "--keep")
+    assert done.returncode == 1
+    assert "--keep" in done.stderr

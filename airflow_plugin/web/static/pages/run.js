@@ -1,5 +1,5 @@
 // A run: what came of it, what each dataset brought, and what to do when it failed.
-import { Chakra, h, paths, Router } from "../host.js";
+import { Chakra, h, paths, React, Router } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { DatasetCounts } from "../parts/counts.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
@@ -8,6 +8,7 @@ import { Progress } from "../parts/progress.js";
 import { Checks } from "../parts/quality.js";
 import { State } from "../parts/state.js";
 import { duration, lasted, moment, named, NOTHING, number } from "../words.js";
+import { BatchChanges } from "./batch_changes.js";
 
 const REFRESH_SECONDS = 3;
 const ENDED = ["success", "failed"];
@@ -67,7 +68,8 @@ function Content({ run }) {
     run.progress ? h(Progress, { progress: run.progress }) : null,
     h(Panel, { title: "Counts per dataset", mb: 4 }, h(DatasetCounts, { datasets: run.datasets, none: isOver ? undefined : LATER })),
     run.quality?.length ? h(Panel, { title: "Quality checks", mb: 4 }, h(Checks, { checks: run.quality })) : null,
-    run.batches?.length > 1 ? h(Panel, { title: "Batches of this run" }, h(Batches, { batches: run.batches })) : null,
+    run.batches?.length > 1 ? h(Panel, { title: "Batches of this run", mb: 4 }, h(Batches, { batches: run.batches })) : null,
+    h(Changed, { run, batches: run.batches?.filter(({ state }) => state === "committed") ?? [] }),
   );
 }
 
@@ -75,6 +77,21 @@ function Content({ run }) {
 function Why({ run }) {
   if (ENDED.includes(run.state)) return h(Notice, { status: "error", title: run.error.what }, run.error.todo);
   return h(Notice, { status: "warning", title: `Its last try failed: ${run.error.what}` }, "It is tried again.");
+}
+
+/** What the run's batch changed; of several, of the one that is chosen. */
+function Changed({ run, batches }) {
+  const [chosen, setChosen] = React.useState(null);
+  const shown = batches.length === 1 ? batches[0].batch_id : chosen;
+  const choice = batches.map(({ batch_id: id }) =>
+    h(Chakra.Button, { key: id, size: "xs", variant: id === shown ? "solid" : "outline", "aria-pressed": id === shown, onClick: () => setChosen(id) }, `What changed in batch ${id}`),
+  );
+  return h(
+    Chakra.Stack,
+    { gap: 3 },
+    batches.length > 1 ? h(Chakra.HStack, { gap: 2, wrap: "wrap" }, choice) : null,
+    shown === null ? null : h(BatchChanges, { key: shown, platform: run.platform, streamKey: run.stream_key, batchId: shown }),
+  );
 }
 
 function Batches({ batches }) {

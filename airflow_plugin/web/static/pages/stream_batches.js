@@ -9,6 +9,7 @@ import { Panel } from "../parts/page.js";
 import { State } from "../parts/state.js";
 import { DataTable } from "../parts/table.js";
 import { capital, duration, fromNow, moment, NOTHING, number, says, short } from "../words.js";
+import { BatchChanges } from "./batch_changes.js";
 
 const LIMIT = 50;
 const REFRESH_SECONDS = 5;
@@ -86,6 +87,7 @@ function List({ stream, above, batches }) {
     Chakra.Stack,
     { gap: 4 },
     shown ? h(Panel, { title: `Batch ${shown.batch_id}: counts per dataset` }, h(DatasetCounts, { datasets: shown.datasets })) : null,
+    shown?.state === "committed" ? h(BatchChanges, { key: shown.batch_id, platform: stream.platform, streamKey: stream.stream_key, batchId: shown.batch_id }) : null,
     h(DataTable, { label: "Batches", columns, rows: batches, keyOf: (batch) => batch.batch_id }),
   );
 }

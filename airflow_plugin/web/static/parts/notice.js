@@ -28,7 +28,8 @@ export function ErrorNotice({ error, onRetry, stale = false }) {
     error.todo ? h("span", null, error.todo, ". ") : null,
     error.code ? h(Chakra.Code, { size: "sm", variant: "plain", color: "fg.muted", title: "The list of errors explains this code" }, error.code) : null,
     error.status === 401 ? h(LoginLink) : null,
-    onRetry && error.status !== 401
+    // A right that one has not got does not come by asking again.
+    onRetry && ![401, 403].includes(error.status)
       ? h(Chakra.Button, { size: "2xs", variant: "outline", ms: 2, onClick: onRetry }, "Try again")
       : null,
   );

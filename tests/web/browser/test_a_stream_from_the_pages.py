@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from config_schema import names
-from tests.web.browser.conftest import FORENSIC, Site
+from tests.web.browser.conftest import FORENSIC, Looking, Site
 
 STREAM = f"/plugin/streams/stream/{FORENSIC}/Store1"
 DAG_ID = names.dag_id(FORENSIC, "Store1")
@@ -74,6 +74,37 @@ def forbid_deletes(page: Page) -> None:
     answer(page, "Save")
 
 
+def ask_a_job(page: Page, panel: Locator, button: str) -> None:
+    """Have the operations DAG look at the batch, and wait until it has."""
+    panel.get_by_role("button", name=button, exact=True).click()
+    answer(page, button)
+    expect(panel.get_by_text("It is done")).to_be_visible(timeout=RUN)
+    panel.get_by_role("button", name="Close message").click()
+
+
+def see_what_changed(seen: Looking) -> None:
+    """On the page of a run of a forensic stream: first the numbers, then values, with a reason."""
+    page = seen.page
+    panel = page.get_by_role("region", name=re.compile(r"^What changed in batch \d+$"))
+    expect(panel.get_by_text("Nothing is known of it yet")).to_be_visible()
+    ask_a_job(page, panel, "Find out")
+    line = panel.get_by_role("row").filter(has_text="addresses")
+    expect(line.get_by_role("cell")).to_have_text(["addresses", "0", "0", "50", "–"])
+    expect(panel.get_by_role("button", name="Find out", exact=True)).to_have_count(0)
+    ask_a_job(page, panel, "Get values")
+    panel.get_by_role("button", name="Show values", exact=True).click()
+    page.get_by_role("alertdialog").get_by_label("Reason").fill("to see what is gone")
+    assert seen.barriers("[role=alertdialog]") == []
+    answer(page, "Show values")
+    keys = panel.get_by_role("region", name="Changed keys of addresses")
+    expect(keys.get_by_role("row")).to_have_count(6)  # five of each kind, and the heads
+    expect(keys).to_contain_text("city=Zurich")
+    seen.picture("what-changed")
+    assert seen.barriers() == []
+    seen.go(f"{STREAM}?tab=history")
+    expect(page.get_by_text("Reason: to see what is gone")).to_be_visible()
+
+
 def test_a_stream_is_made_run_broken_and_taken_back(looking, site):
     seen = looking()
     page = seen.page
@@ -108,4 +139,5 @@ def test_a_stream_is_made_run_broken_and_taken_back(looking, site):
     assert run_to_its_end(page) == "success"
     assert counts_of(page, "customers") == ["0", "0", "0", "5", "5"]
     assert counts_of(page, "addresses") == ["0", "0", "50", "150", "150"]
+    see_what_changed(seen)
     assert seen.errors == []

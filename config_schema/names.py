@@ -444,6 +444,15 @@ def consumer_view(platform: str, workspace: str, group: str, store: str, dataset
     return shortened(start, POSTGRES_NAME_BYTES - len(ending.encode())) + ending
 
 
+SHORT_ENDINGS = {"live": "", "full": "_history", "asof": "_as_of"}  # by the kind of view
+
+
+def short_view(dataset: str, kind: str) -> str:
+    """Return a view's name where its schema says the rest: `customers`, `customers_history`, `customers_as_of`."""
+    ending = SHORT_ENDINGS[kind]
+    return shortened(dataset, POSTGRES_NAME_BYTES - len(ending)) + ending
+
+
 def batches_view(platform: str) -> str:
     """Return the view of the committed batches of a platform that concern a workspace."""
     return shortened(f"{platform}_batches")

@@ -71,7 +71,7 @@ def _views(
 def _view(platform: Platform, workspace: Workspace, group: str, role: str, store: Datastore, dataset: Dataset) -> View:
     kinds = FORENSIC_VIEWS if platform.milestoning is Milestoning.FORENSIC else LIVE_VIEWS
     short = names.platform_name(platform.name)
-    made = (names.consumer_view(short, workspace.name, group, store.name, dataset.name, kind) for kind in kinds)
+    made = (workspace.view_name(short, group, store.name, dataset.name, kind) for kind in kinds)
     hidden = frozenset(one.name for one in dataset.columns if one.classification not in workspace.may_see)
     table = merge_table(platform.name, store, dataset)
     kept = (DELETED_COLUMN,) if dataset.keeps_deleted else ()

@@ -206,17 +206,26 @@ def _on_views(was: Consumption, is_: Consumption, loaded: Collection[str]) -> It
 
 
 def _on_view(before: View, after: View) -> Iterator[Effect]:
+    renamed = _renames(before, after)
+    for name, new in renamed.items():
+        what = f"renamed, was {name}: rights and what is built on it stay, queries by the former name fail"
+        yield Effect(EffectKind.VIEW, Sign.CHANGED, new, what)
     for name in after.names:
-        if name not in before.names:
+        if name not in (*before.names, *renamed.values()):
             yield Effect(EffectKind.VIEW, Sign.NEW, name, "made once its table has a batch")
     for name in before.names:
-        if name not in after.names:
+        if name not in (*after.names, *renamed):
             yield Effect(EffectKind.VIEW, Sign.GONE, name, "dropped, unless something of others is built on it")
     changes = [f"column {one} is new" for one in after.columns if one not in before.columns]
     changes += [f"column {one} is NULL from now on" for one in before.columns if one not in after.columns]
     for name in after.names if changes else ():
-        if name in before.names:
+        if name in (*before.names, *renamed.values()):
             yield Effect(EffectKind.VIEW, Sign.CHANGED, name, "; ".join(changes))
+
+
+def _renames(before: View, after: View) -> dict[str, str]:
+    """Return the new name of each view that has another one: both have their kinds in the same order."""
+    return {old: new for old, new in zip(before.names, after.names, strict=False) if old != new}
 
 
 def _on_masks(before: View | None, after: View) -> Iterator[Effect]:
@@ -229,7 +238,11 @@ def _on_masks(before: View | None, after: View) -> Iterator[Effect]:
 
 
 def _on_rights(was: Consumption, is_: Consumption) -> Iterator[Effect]:
+    renamed: dict[str, str] = {}
+    for key in was.views.keys() & is_.views.keys():
+        renamed |= _renames(was.views[key], is_.views[key])
     before, after = _read_by(was.views.values()), _read_by(is_.views.values())
+    before = {role: {renamed.get(name, name) for name in of} for role, of in before.items()}
     for role in after:
         gained, lost = after[role] - before.get(role, set()), before.get(role, set()) - after[role]
         if gained:

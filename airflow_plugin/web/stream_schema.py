@@ -23,10 +23,15 @@ UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  
 
 @dataclass(frozen=True)
 class Consumer:
-    """A dataset group of a workspace that gets a dataset; `masked` are the columns that are NULL in its views."""
+    """A dataset group of a workspace that gets a dataset; `masked` are the columns that are NULL in its views.
+
+    `view` is the view of its current rows, in the workspace's schema `in_schema`.
+    """
 
     workspace: str
     group: str
+    in_schema: str
+    view: str
     masked: tuple[str, ...]
 
 
@@ -117,4 +122,7 @@ def _consumers(
         sinks = {(sink.datastore, sink.dataset) for sink in group.sinks}
         if platform in mapping.serving and (store, dataset.name) in sinks:
             masked = [one.name for one in dataset.columns if one.classification not in workspace.may_see]
-            yield Consumer(workspace.name, group.name, tuple(masked))
+            short = names.platform_name(platform)
+            view = workspace.view_name(short, group.name, store, dataset.name, "live")
+            schema = names.workspace_schema(workspace.name)
+            yield Consumer(workspace.name, group.name, schema, view, tuple(masked))

@@ -291,6 +291,13 @@ class DatasetGroup:
     deprecated: str | None = None  # no platform begins to serve it
 
 
+class ViewNames(Enum):
+    """How the views of a workspace are named."""
+
+    LONG = "long"  # with platform, workspace, group and datastore
+    SHORT = "short"  # after their dataset: the schema is the workspace's
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A consumer in the model: its dataset groups, and which classifications it may see."""
@@ -303,10 +310,17 @@ class Workspace:
         Classification.CONFIDENTIAL,
     )
     masks: bool = False  # columns that it may not see are NULL in its views; otherwise none of its groups may have any
+    view_names: ViewNames = ViewNames.LONG
     documentation: str = ""
     owner: str | None = None  # the team
     production_status: ProductionStatus | None = None
     deprecated: str | None = None  # with all its dataset groups
+
+    def view_name(self, platform: str, group: str, store: str, dataset: str, kind: str) -> str:
+        """Return the name of a dataset's view (`live`, `full`) or function (`asof`); `platform` is the derived name."""
+        if self.view_names is ViewNames.SHORT:
+            return names.short_view(dataset, kind)
+        return names.consumer_view(platform, self.name, group, store, dataset, kind)
 
 
 @dataclass(frozen=True)

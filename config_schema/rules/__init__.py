@@ -109,6 +109,9 @@ OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Find
         "DF1423",
         "A dataset with `keep_closed_days` or `valid_from` that any platform serves is served by a forensic one.",
     ),
+    names.short_view_names_differ: Rule(
+        "DF1425", "No two datasets of a workspace with `view_names: short` would get a view of one name."
+    ),
     schedules.schedules_meet_latencies: Rule(
         "DF1420",
         "The time between two runs of a platform is never longer than the `latency_seconds` of its groups; not checked "

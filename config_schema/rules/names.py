@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from config_schema import names
-from config_schema.model import Consistency, Datastore, Ecosystem, Platform, Workspace
+from config_schema.model import Consistency, Datastore, Ecosystem, Milestoning, Platform, ViewNames, Workspace
+from config_schema.model.mapping import DsgMapping
 from config_schema.problem import Finding
+from config_schema.rules.parts import Assigned, assigned
 
 Derived = tuple[str, str, str, str]  # the path of the owner, what kind of name, the name, the owner
 
@@ -88,6 +90,39 @@ def _of_views(path: str, ecosystem: Ecosystem, platform: Platform, space: Worksp
     for j, group in enumerate(space.dataset_groups):
         at, owner = f"{path}.dataset_groups[{j}].name", f"dataset group {space.name}/{group.name}"
         yield at, "role", names.consumer_role(ecosystem.name, space.name, group.name), owner
-        for sink in group.sinks:
-            name = names.consumer_view(short, space.name, group.name, sink.datastore, sink.dataset, "live")
+        for sink in group.sinks if space.view_names is ViewNames.LONG else ():
+            name = space.view_name(short, group.name, sink.datastore, sink.dataset, "live")
             yield at, kind, name, f"{platform.name}/{group.name}/{sink.datastore}/{sink.dataset}"
+
+
+def short_view_names_differ(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
+    """Yield assignments by which a workspace with short names would get two views of one name.
+
+    A platform that is being provisioned counts too: it is about to get its views.
+    """
+    owners: dict[tuple[str, str], str] = {}
+    for one in assigned(ecosystem, mappings):
+        if one.space.view_names is not ViewNames.SHORT:
+            continue
+        short = names.platform_name(one.platform.name)
+        own = {names.freshness_view(): "its freshness", names.batches_view(short): f"batches of {one.platform.name}"}
+        for name, owner in own.items():
+            owners[one.space.name, name] = owner
+    for one in assigned(ecosystem, mappings):
+        for name, owner in _short_views(one):
+            other = owners.setdefault((one.space.name, name), owner)
+            if other != owner:
+                what = f"{other} and {owner} would both be the view {name!r} of workspace {one.space.name}"
+                todo = "Give one of them a workspace of its own, or leave view_names: short out there"
+                yield f"{one.path}.dataPlatform", what, todo
+
+
+def _short_views(one: Assigned) -> Iterator[tuple[str, str]]:
+    """Yield the short names of views and functions that a group gets on a platform, each with its owner."""
+    if one.space.view_names is not ViewNames.SHORT:
+        return
+    kinds = names.SHORT_ENDINGS if one.platform.milestoning is Milestoning.FORENSIC else ("live",)
+    for sink in dict.fromkeys(one.group.sinks):
+        owner = f"{one.platform.name}/{one.group.name}/{sink.datastore}/{sink.dataset}"
+        for kind in kinds:
+            yield names.short_view(sink.dataset, kind), owner

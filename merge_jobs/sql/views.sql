@@ -153,6 +153,10 @@ CREATE OR REPLACE VIEW {view} WITH (security_barrier = {hides_rows}) AS
 {query};
 COMMENT ON VIEW {view} IS {comment}
 
+-- name: rename
+-- ALTER TABLE renames a view too.
+ALTER {object} RENAME TO {name}
+
 -- name: drop_view
 DROP VIEW {view}
 

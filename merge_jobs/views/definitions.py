@@ -224,10 +224,16 @@ def batches_view(workspace: WantedWorkspace, platform: str, tables: MergeTables)
 
 
 def freshness_view(
-    workspace: WantedWorkspace, served: Sequence[Served], platforms: Mapping[str, MergeTables]
+    workspace: WantedWorkspace,
+    served: Sequence[Served],
+    platforms: Mapping[str, MergeTables],
+    name_of: Callable[[Served], str],
 ) -> Definition:
-    """Return the view of the freshness of each dataset of which the platform has batch tables."""
-    legs = [_freshness(one, platforms[one.platform.name]) for one in served]
+    """Return the view of the freshness of each dataset of which the platform has batch tables.
+
+    `name_of` is the name of the view of its current rows.
+    """
+    legs = [_freshness(one, platforms[one.platform.name], name_of(one)) for one in served]
     of = {**mark("view", workspace.ecosystem, workspace.name), "is": ViewKind.FRESHNESS.value}
     query = sql.SQL("\nUNION ALL\n").join(legs)
     reads = [
@@ -240,14 +246,14 @@ def freshness_view(
     return _fixed(names.freshness_view(), "freshness", of, FRESHNESS, frozenset(workspace.roles), oids, query)
 
 
-def _freshness(served: Served, tables: MergeTables) -> sql.Composed:
+def _freshness(served: Served, tables: MergeTables, view: str) -> sql.Composed:
     parts: dict[str, sql.Composable] = {
         "group": sql.Literal(served.group.name),
         "platform": sql.Literal(served.platform.name),
         "store": sql.Literal(served.store.name),
         "dataset": sql.Literal(served.dataset.name),
         "stream": sql.Literal(served.stream),
-        "view": sql.Literal(served.name(ViewKind.LIVE)),
+        "view": sql.Literal(view),
         "latency": sql.Literal(served.group.latency_seconds),
         "counter": tables.table(names.batch_counter_table(served.platform_name)),
         "metrics": tables.table(names.batch_metrics_table(served.platform_name)),

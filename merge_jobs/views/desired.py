@@ -83,8 +83,8 @@ class Served:
 
     def name(self, kind: ViewKind) -> str:
         """Return the name of the dataset's view or function of that kind."""
-        parts = (self.workspace.name, self.group.name, self.store.name, self.dataset.name, kind.value)
-        return names.consumer_view(self.platform_name, *parts)
+        of = (self.platform_name, self.group.name, self.store.name, self.dataset.name)
+        return self.workspace.view_name(*of, kind.value)
 
     def mark(self, kind: ViewKind) -> dict[str, Any]:
         """Return what the view's comment says about its owner."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from psycopg2 import sql
 
@@ -12,7 +13,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.errors import NotOurs
 from merge_jobs.sql import composed
-from merge_jobs.views.catalog import ExistingWorkspace, Server
+from merge_jobs.views.catalog import CatalogView, ExistingWorkspace, Server
 from merge_jobs.views.definitions import (
     Definition,
     FunctionDefinition,
@@ -42,6 +43,7 @@ from merge_jobs.views.reconcile_steps import (
     Text,
     departure,
     function_steps,
+    rename,
     view_steps,
 )
 
@@ -76,6 +78,7 @@ class WantedViews:
     functions: list[FunctionDefinition]
     said: list[Step]
     awaited: set[str] = field(default_factory=set)  # whose tables are not there: if they stand they stay
+    awaited_marks: list[dict[str, Any]] = field(default_factory=list)  # of the same, under another name too
 
     @property
     def names(self) -> set[str]:
@@ -118,7 +121,7 @@ def _steps(
     if existing.schema_exists and existing.schema_mark is None:
         yield NotOurs(f"schema {schema}", "Rename that schema, or the workspace")
         return
-    ready = _wanted(wanted, tables, scope)
+    ready = _wanted(wanted, existing, tables, scope)
     yield from ready.said
     if not existing.schema_exists and not ready.views:
         return
@@ -131,14 +134,62 @@ def _steps(
         making = composed("views.create_schema", {"schema": sql.Identifier(schema), "comment": of}, {})
         yield ServerChange(f"create schema {schema}", (making,))
     yield from right_changes(Object("SCHEMA", schema), roles | staying, existing.schema_rights, server)
+    renamed = _renamed(schema, existing, ready)
+    yield from renamed.steps
+    named = ready.names | renamed.blocked
     for view in ready.views:
-        yield from view_steps(schema, view, existing.views.get(view.name), roles, server, text)
+        yield from view_steps(schema, view, renamed.existing.views.get(view.name), roles, server, text)
     for function in ready.functions:
-        yield from function_steps(schema, function, existing.functions.get(function.name), roles, server, text)
-    yield from _departures(wanted, existing, server, ready.names, scope)
+        yield from function_steps(schema, function, renamed.existing.functions.get(function.name), roles, server, text)
+    yield from _departures(wanted, renamed.existing, server, named, scope)
 
 
-def _wanted(wanted: WantedWorkspace, tables: Mapping[str, MergeTables], scope: PlatformScope) -> WantedViews:
+@dataclass(frozen=True)
+class Renamed:
+    """What gets another name and stays what it is, with rights and what others have built on it.
+
+    `existing` is the schema afterwards, `blocked` are names of views whose new name is somebody else's.
+    """
+
+    steps: list[ServerChange]
+    existing: ExistingWorkspace
+    blocked: set[str]
+
+
+def _renamed(schema: str, existing: ExistingWorkspace, ready: WantedViews) -> Renamed:
+    steps: list[ServerChange] = []
+    blocked: set[str] = set()
+    kept: dict[str, dict[str, CatalogView]] = {}
+    awaited = [_identity(of) for of in ready.awaited_marks]
+    for kind, those, wanted in (
+        ("TABLE", existing.views, ready.views),
+        ("FUNCTION", existing.functions, ready.functions),
+    ):
+        kept[kind] = dict(those)
+        ours = {_identity(one.mark): one for one in those.values() if one.mark is not None}
+        blocked |= {ours[of].name for of in awaited if of in ours}
+        for definition in wanted:
+            one = ours.get(_identity(definition.mark))
+            if one is None or one.name in ready.names:
+                continue
+            in_the_way = those.get(definition.name)
+            if in_the_way is None:
+                steps.append(rename(schema, kind, one, definition.name))
+                del kept[kind][one.name]
+                kept[kind][definition.name] = replace(one, name=definition.name)
+            elif in_the_way.mark is None:
+                blocked.add(one.name)
+    return Renamed(steps, replace(existing, views=kept["TABLE"], functions=kept["FUNCTION"]), blocked)
+
+
+def _identity(of: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return what a mark says of what a view or function is, without how it is made."""
+    return tuple(sorted((key, value) for key, value in of.items() if key not in ("definition", "returned")))
+
+
+def _wanted(
+    wanted: WantedWorkspace, existing: ExistingWorkspace, tables: Mapping[str, MergeTables], scope: PlatformScope
+) -> WantedViews:
     found = WantedViews([], [], [])
     ready = [one for one in wanted.served if _has_batches(one, tables[one.platform.name])]
     for platform in dict.fromkeys(one.platform.name for one in ready if scope.has(one.platform.name)):
@@ -147,8 +198,17 @@ def _wanted(wanted: WantedWorkspace, tables: Mapping[str, MergeTables], scope: P
         if scope.has(one.platform.name):
             _add_dataset(found, one, tables[one.platform.name])
     if ready:
-        found.views.append(freshness_view(wanted, ready, tables))
+        found.views.append(freshness_view(wanted, ready, tables, lambda one: _name_of_view(one, existing, scope)))
     return found
+
+
+def _name_of_view(one: Served, existing: ExistingWorkspace, scope: PlatformScope) -> str:
+    """Return the name of a dataset's view of current rows after this plan: out of scope it is as it stands."""
+    name = one.name(ViewKind.LIVE)
+    if scope.has(one.platform.name):
+        return name
+    wanted = _identity(one.mark(ViewKind.LIVE))
+    return next((of.name for of in existing.views.values() if of.mark and _identity(of.mark) == wanted), name)
 
 
 def _has_batches(one: Served, tables: MergeTables) -> bool:
@@ -161,6 +221,7 @@ def _add_dataset(found: WantedViews, one: Served, tables: MergeTables) -> None:
     if table is None:
         found.said.append(f"{one}: nothing has been merged yet, so there is no view")
         found.awaited.update(one.name(kind) for kind in one.kinds)
+        found.awaited_marks.extend(one.mark(kind) for kind in one.kinds)
         return
     if not _is_merge_table(table.comment, one):
         what = "its comment does not say that it is the dataset's merge table"

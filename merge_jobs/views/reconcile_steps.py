@@ -94,6 +94,13 @@ def function_steps(
         yield from right_changes(on, roles, existing.rights, server, made_anew=True)
 
 
+def rename(schema: str, kind: str, existing: CatalogView, name: str) -> ServerChange:
+    """Return the step that gives a view or function of ours another name: its rights and its users stay."""
+    parts = {"object": Object(kind, existing.name, schema).identifier, "name": sql.Identifier(name)}
+    what = f"rename {'view' if kind == 'TABLE' else 'function'} {existing.name} to {name}"
+    return ServerChange(what, (composed("views.rename", parts, {}),))
+
+
 def departure(schema: str, kind: str, existing: CatalogView, server: Server) -> Iterator[Step]:
     """Yield the steps for an object of ours that has left the model: dropped, or closed if others depend on it."""
     on = Object(kind, existing.name, schema)

@@ -32,7 +32,7 @@ STANDALONE = "airflow standalone\n"
 STARTED = ".started"  # the file with the group of what runs in the background
 DAG = "warehouse__Shop_ingestion"
 PATIENCE = 120  # seconds
-VIEW = '"ws_Reports"."warehouse_Reports_Sales_{}_view_live"'
+VIEW = '"ws_Reports".{}'
 
 
 class Terminal:
@@ -190,8 +190,8 @@ def rows(postgres: EmbeddedPostgres, dataset: str) -> list[tuple[object, ...]]:
 
 
 def test_the_tables_of_the_producer_are_what_consumers_see(done: str, postgres: EmbeddedPostgres) -> None:
-    assert [row[:3] for row in rows(postgres, "Shop_customers")] == [(1, "Ada", "ada@example.org"), (2, "Grace", None)]
-    assert len(rows(postgres, "Shop_orders")) == 3
+    assert [row[:3] for row in rows(postgres, "customers")] == [(1, "Ada", "ada@example.org"), (2, "Grace", None)]
+    assert len(rows(postgres, "orders")) == 3
     assert "(2 rows)" in done
 
 
@@ -223,4 +223,4 @@ def test_a_table_of_mariadb_is_merged_beside_them(done: str, terminal: Terminal,
         for block in SECTIONS[MYSQL]:
             terminal.run(block)
     terminal.run("dagfactory views reconcile --model model/\n")
-    assert rows(postgres, "Legacy_invoices") == [(7, "paid"), (8, "open")]
+    assert rows(postgres, "invoices") == [(7, "paid"), (8, "open")]

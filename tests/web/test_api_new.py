@@ -110,7 +110,8 @@ def test_the_schema_of_a_stream_is_of_the_model_the_source_and_the_merge_table_w
     world.write("YellowLive", config_of(client, **WHOLE))
     path = "/api/streams/yellowlive/Whole/schema"
     id_ = {"type": "integer", "is_key": True, "nullable": False, "classification": "internal"}
-    consumer = {"workspace": "Reports", "group": "Group", "masked": []}
+    view = {"in_schema": "ws_Reports", "view": "yellowlive_Reports_Group_Whole_customers_view_live"}
+    consumer = {"workspace": "Reports", "group": "Group", **view, "masked": []}
     found = client("viewer").get(path).json()
     assert (found["is_modelled"], found["source_seen_at"], found["left_out"]) == (True, None, 0)
     (dataset,) = found["datasets"]

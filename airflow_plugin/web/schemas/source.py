@@ -72,10 +72,15 @@ class SchemaColumn(BaseModel):
 
 
 class SchemaConsumer(BaseModel):
-    """A dataset group that gets a dataset; `masked` are the columns that are NULL in its views."""
+    """A dataset group that gets a dataset; `masked` are the columns that are NULL in its views.
+
+    `view` in the workspace's schema `in_schema` has its current rows, once there is a batch and views are reconciled.
+    """
 
     workspace: str
     group: str
+    in_schema: str
+    view: str
     masked: list[str]
 
 

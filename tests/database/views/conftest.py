@@ -12,7 +12,7 @@ import pytest
 
 from config_schema import names
 from config_schema.load import Model
-from config_schema.model import Classification, Database, DatasetGroup, DatasetSink, Milestoning, Workspace
+from config_schema.model import Classification, Database, DatasetGroup, DatasetSink, Milestoning, ViewNames, Workspace
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.views.reconcile import Reconciled, reconcile
 from tests.database.conftest import PLATFORMS, STORE, Merging
@@ -35,6 +35,8 @@ class Consuming:
     latency: int | None = None
     status: AssignmentStatus = AssignmentStatus.PROVISIONED
     elsewhere: Any = None  # the consumers' database, if it is not the merge store's
+    view_names: ViewNames = ViewNames.LONG
+    served_on: dict[str, Milestoning] = field(default_factory=dict)  # groups that only one of the platforms serves
 
     @property
     def model(self) -> Model:
@@ -45,7 +47,7 @@ class Consuming:
                 for group, datasets in groups.items()
             )
             reported = {"may_see": self.may_see[name]} if name in self.may_see else {}
-            spaces.append(Workspace(name, of, **reported))
+            spaces.append(Workspace(name, of, view_names=self.view_names, **reported))
         base = self.merging.ecosystem
         if self.elsewhere is not None:
             of = self.elsewhere
@@ -56,11 +58,14 @@ class Consuming:
             for store in base.datastores
         )
         mappings = tuple(
-            DsgMapping(group.name, space.name, tuple(Assignment(name, self.status) for name in PLATFORMS.values()))
+            DsgMapping(group.name, space.name, tuple(Assignment(one, self.status) for one in self._serving(group.name)))
             for space in spaces
             for group in space.dataset_groups
         )
         return Model(replace(base, name=self.ecosystem, workspaces=tuple(spaces), datastores=stores), mappings)
+
+    def _serving(self, group: str) -> list[str]:
+        return [PLATFORMS[kind] for kind in Milestoning if self.served_on.get(group, kind) is kind]
 
     def _classified(self, dataset: Any) -> Any:
         columns = (
@@ -98,7 +103,9 @@ class Consuming:
 
     def name(self, kind: Milestoning, what: str, workspace: str = "Desk", group: str = "G", dataset: str = "t") -> str:
         platform = names.platform_name(PLATFORMS[kind])
-        view = names.consumer_view(platform, workspace, group, STORE, dataset, what)
+        view = names.short_view(dataset, what)
+        if self.view_names is ViewNames.LONG:
+            view = names.consumer_view(platform, workspace, group, STORE, dataset, what)
         return f'"{names.workspace_schema(workspace)}"."{view}"'
 
     def role(self, workspace: str = "Desk", group: str = "G") -> str:

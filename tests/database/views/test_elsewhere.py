@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from config_schema.model import Milestoning
+from config_schema.model import Milestoning, ViewNames
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, \"firstName\" varchar(9)); INSERT INTO t VALUES (1, 'one'), (2, 'two')"
@@ -46,6 +46,16 @@ def test_the_views_are_the_merge_stores_rows_and_follow_it(apart):
     then = f"SELECT * FROM {case.name(FORENSIC, 'asof')}(timestamptz '{first[0].isoformat()}') ORDER BY id"
     assert reader.query(then) == [(1, "one"), (2, "two")]
     assert reader.query('SELECT last_batch FROM "ws_Desk".freshness') == [(2,), (2,)]
+
+
+def test_views_that_get_short_names_are_renamed_there_too(apart):
+    case = apart(served_on={"G": FORENSIC})
+    case.bring()
+    case.view_names = ViewNames.SHORT
+    assert [what.split()[0] for what in case.bring()].count("rename") == 3
+    reader = case.reader()
+    assert reader.query('SELECT id FROM "ws_Desk".t_as_of(now()) ORDER BY 1') == [(1,), (2,)]
+    assert reader.query('SELECT view_name FROM "ws_Desk".freshness') == [("t",)]
 
 
 def test_times_that_the_source_says_are_there_too(apart):

@@ -21,6 +21,15 @@ def test_the_names_of_the_mvp():
     assert names.dsn_variable("yellow-live") == "DAGFACTORY_YELLOW_LIVE_DSN"
 
 
+@pytest.mark.parametrize("dataset", ["customers", "x" * 63, "é" * 60])
+def test_short_names_of_views_fit_and_end_with_what_they_are(dataset):
+    found = {kind: names.short_view(dataset, kind) for kind in ("live", "full", "asof")}
+    assert len(set(found.values())) == 3
+    assert max(len(name.encode()) for name in found.values()) <= 63
+    assert found["full"].endswith("_history")
+    assert found["asof"].endswith("_as_of")
+
+
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))
 def test_a_shortened_name_fits_and_two_long_ones_stay_apart(one, other):
     assert len(names.shortened(one).encode()) <= 63

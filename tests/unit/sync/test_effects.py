@@ -17,6 +17,7 @@ from config_schema.model import (
     Milestoning,
     OnDelete,
     TableIndex,
+    ViewNames,
 )
 from config_schema.model.mapping import Model
 from config_schema.model.quality import NotNull, Severity
@@ -131,6 +132,20 @@ def test_an_index_for_readers_is_named_with_its_columns(model):
     built = "gets an index on (email, dob), which its next run builds while it is read"
     assert said(model, indexed) == [f"~ table {CUSTOMERS}: {built}"]
     assert said(indexed, model) == [f"~ table {CUSTOMERS}: loses the index on (email, dob)"]
+
+
+def test_other_names_of_views_are_renames_and_take_no_right(model):
+    (workspace,) = model.ecosystem.workspaces
+    group = replace(workspace.dataset_groups[0], sinks=workspace.dataset_groups[0].sinks[:1])
+    long = replace(model, ecosystem=replace(model.ecosystem, workspaces=(replace(workspace, dataset_groups=(group,)),)))
+    long = replace(long, mappings=tuple(one for one in model.mappings if one.dsg_name == group.name))
+    (workspace,) = long.ecosystem.workspaces
+    named = replace(workspace, view_names=ViewNames.SHORT)
+    short = replace(long, ecosystem=replace(long.ecosystem, workspaces=(named,)))
+    stay = "rights and what is built on it stay, queries by the former name fail"
+    assert said(long, short) == [f"~ view customers: renamed, was {VIEW}: {stay}"]
+    assert said(short, long) == [f"~ view {VIEW}: renamed, was customers: {stay}"]
+    assert said(long, short, ()) == [], "there is no view yet"
 
 
 def test_a_classification_and_what_a_workspace_may_see_are_masks(model):

@@ -38,8 +38,22 @@ function Dataset({ dataset, schema }) {
     dataset.columns.length
       ? h(DataTable, { label: `Columns of ${dataset.name}`, columns: columnsOf(dataset), rows: dataset.columns, keyOf: (column) => column.name })
       : h(Nothing, { title: schema.is_modelled ? "The model has no such dataset" : "Nothing is known of its columns yet" }),
+    dataset.consumers?.length ? h(Views, { consumers: dataset.consumers }) : null,
   );
 }
+
+/** Where consumers read its current rows, as they write it in a query. */
+const Views = ({ consumers }) =>
+  h(
+    Chakra.Text,
+    { color: "fg.muted", mt: 2, wordBreak: "break-word" },
+    "Views of its current rows: ",
+    consumers.map(({ workspace, group, in_schema: place, view }, at) => [
+      at ? ", " : "",
+      h(Chakra.Code, { key: `${workspace}/${group}`, variant: "subtle", size: "sm", whiteSpace: "normal" }, `"${place}"."${view}"`),
+      ` for ${workspace}/${group}`,
+    ]),
+  );
 
 const columnsOf = (dataset) => [
   { title: "Column", cell: (column) => h(Named, { column }) },

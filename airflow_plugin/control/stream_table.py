@@ -230,9 +230,10 @@ class StreamTable:
         """Write into the history that rows were found changed past the tools; rows that it knows so are left out."""
         self._run("note_found", {"stream_keys": list(stream_keys), "changed_by": changed_by})
 
-    def note(self, stream_key: str, action: str, changed_by: str) -> None:
-        """Write into the history what was asked for; the row stays as it is."""
-        self._run("note_action", {"stream_key": stream_key, "action": action, "changed_by": changed_by})
+    def note(self, stream_key: str, action: str, changed_by: str, reason: str | None = None) -> None:
+        """Write into the history what was asked for, or what came of it; the row stays as it is."""
+        values = {"stream_key": stream_key, "action": action, "changed_by": changed_by}
+        self.session.run(STATEMENTS["note_action"], values, where=self._history, **self.reason_parts(reason))
 
     def purge(self, stream_key: str, changed_by: str, reason: str | None = None) -> None:
         """Delete a retired row; its history stays, and says who did it."""

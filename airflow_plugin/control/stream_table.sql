@@ -97,9 +97,9 @@ WHERE stream.stream_key = ANY (%(stream_keys)s::text[])
 -- Something was asked for that is no change of the row.
 INSERT INTO {history_table} (
     stream_key, change, changed_by, changed_at, model_commit,
-    before_config_json, before_status, after_config_json, after_status
+    before_config_json, before_status, after_config_json, after_status {reason_column}
 )
-SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status
+SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status {reason}
 FROM {stream_table} WHERE stream_key = %(stream_key)s
 
 -- name: purge_row

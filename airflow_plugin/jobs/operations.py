@@ -24,7 +24,10 @@ CONF_DATASET = Rule("DF2707", "Only the action trust, and those about a refused 
 CONF_ALLOW_DELETES = Rule("DF2708", "`allow_deletes` in a run's conf is true, or not given.")
 CONF_NUMBERS = Rule("DF2709", "Batch, rows and keys in an operation's conf are numbers, where its action has them.")
 
+CONF_STREAMS = Rule("DF2710", "`stream_keys` in place of `stream_key` goes with purge: up to 100 different keys.")
+
 WHERE = "conf"
+MOST_STREAMS = 100  # in one request
 ALLOW_DELETES, BY, REASON = "allow_deletes", "by", "reason"  # in the conf of a stream's own run
 LONGEST = {"stream_key": 255, "dataset": 255, "by": 200, "reason": 1000}
 
@@ -80,14 +83,17 @@ class Operation:
     batch: int | None = None  # that was refused for what it would delete, or whose changes are wanted
     rows: int | None = None  # that it would delete
     keys: int | None = None  # so many of each kind of change are shown with their values
+    stream_keys: tuple[str, ...] | None = None  # with purge, in place of stream_key
 
-    def to_conf(self) -> dict[str, str | int]:
+    def to_conf(self) -> dict[str, str | int | list[str]]:
         """Return the conf of the run that does it."""
-        given = {**asdict(self), "action": self.action.value}
+        keys = None if self.stream_keys is None else list(self.stream_keys)
+        given = {**asdict(self), "action": self.action.value, "stream_keys": keys}
         return {key: value for key, value in given.items() if value is not None}
 
     def __str__(self) -> str:
-        what = " ".join(filter(None, (self.action.value, self.stream_key, self.dataset)))
+        many = None if self.stream_keys is None else f"of {len(self.stream_keys)} streams"
+        what = " ".join(filter(None, (self.action.value, self.stream_key, many, self.dataset)))
         return f"{what}, asked for by {self.by}" + (f": {self.reason}" if self.reason else "")
 
 
@@ -101,7 +107,8 @@ def operation(conf: object) -> Operation:
     problems = list(_problems(conf))
     if problems:
         raise ProblemsFound(WHERE, problems)
-    return Operation(**{**conf, "action": Action(conf["action"])})
+    many = {"stream_keys": tuple(conf["stream_keys"])} if "stream_keys" in conf else {}
+    return Operation(**{**conf, "action": Action(conf["action"]), **many})
 
 
 def flags_of_run(conf: object) -> tuple[str, ...]:
@@ -147,13 +154,31 @@ def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:
         yield CONF_SAYS_WHO.problem(WHERE, "by", "it is missing", "Say who asks for it: it is kept in the history")
     if action is None:
         return
-    if action.of_stream and "stream_key" not in conf:
+    if "stream_keys" in conf:
+        yield from _streams_problems(conf, action)
+    elif action.of_stream and "stream_key" not in conf:
         yield CONF_STREAM.problem(WHERE, "stream_key", f"{action.value} wants a stream", "Give its stream_key")
     if not action.of_stream and "stream_key" in conf:
         yield CONF_STREAM.problem(WHERE, "stream_key", f"{action.value} is of the whole platform", "Leave it out")
     yield from _number_problems(conf, action)
     if action is not Action.TRUST and not action.of_delete and "dataset" in conf:
         yield CONF_DATASET.problem(WHERE, "dataset", f"{action.value} is of all datasets of a stream", "Leave it out")
+
+
+def _streams_problems(conf: Mapping[Any, Any], action: Action) -> Iterator[Problem]:
+    keys, key = conf["stream_keys"], "stream_keys"
+    if action is not Action.PURGE:
+        yield CONF_STREAMS.problem(WHERE, key, f"{action.value} is of one stream, or of none", "Give its stream_key")
+    elif "stream_key" in conf:
+        yield CONF_STREAMS.problem(WHERE, key, "there is a stream_key too", "Give one of them")
+    elif not (
+        isinstance(keys, list | tuple)
+        and 0 < len(keys) <= MOST_STREAMS
+        and all(_is_line(one, LONGEST["stream_key"]) for one in keys)
+        and len(set(keys)) == len(keys)
+    ):
+        todo = f"Give 1 to {MOST_STREAMS} different keys"
+        yield CONF_STREAMS.problem(WHERE, key, "it is no list of streams", todo)
 
 
 def _number_problems(conf: Mapping[Any, Any], action: Action) -> Iterator[Problem]:

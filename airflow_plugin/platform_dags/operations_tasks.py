@@ -158,7 +158,9 @@ def _command(asked: Operation) -> list[str]:
 def _purge_arguments(asked: Operation, job: PlatformJob) -> tuple[str, ...]:
     reason = [f"--reason={asked.reason}"] if asked.reason else []
     store = [one for one in job.arguments if one.startswith(OF_MERGE_STORE)]
-    return ("streams", "purge", "--yes", f"--by={asked.by}", *reason, *store, "--", str(asked.stream_key))
+    # Of many, one that cannot be purged by now stops no other.
+    go_on, keys = ([], [str(asked.stream_key)]) if asked.stream_keys is None else (["--go-on"], asked.stream_keys)
+    return ("streams", "purge", "--yes", f"--by={asked.by}", *reason, *go_on, *store, "--", *keys)
 
 
 def _dataset(name: str) -> list[str]:

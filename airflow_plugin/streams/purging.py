@@ -50,6 +50,20 @@ def purgeable(table: PlatformStreams, stream_keys: Iterable[str]) -> dict[str, S
     return stream_data(table.session, keys)
 
 
+def each_purgeable(
+    table: PlatformStreams, stream_keys: Iterable[str]
+) -> tuple[dict[str, StreamData], dict[str, StreamFactoryError]]:
+    """Return what each of the streams has that can be purged, and why the others cannot."""
+    found: dict[str, StreamData] = {}
+    refused: dict[str, StreamFactoryError] = {}
+    for key in dict.fromkeys(stream_keys):
+        try:
+            found |= purgeable(table, [key])
+        except StreamFactoryError as error:
+            refused[key] = error
+    return found, refused
+
+
 def not_archived(platform: str, found: dict[str, StreamData]) -> list[str]:
     """Return the streams with tables that are not in the archive of the platform, named as in the model."""
     archive = names.archive_schema(names.platform_name(platform))

@@ -5,7 +5,7 @@ The api-server itself works on no batch and no view: the platform's operations D
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.api.common.trigger_dag import trigger_dag
@@ -17,7 +17,7 @@ from airflow.utils.types import DagRunTriggeredByType
 from sqlalchemy import select
 
 from airflow_plugin.control.stream_table import RowChange
-from airflow_plugin.jobs.operations import operation
+from airflow_plugin.jobs.operations import Action, operation
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import STATUS_CHANGES, StatusRefused, refuse_frequent_changes, status_changes
 from airflow_plugin.streams.opening import PlatformStreams
@@ -28,7 +28,7 @@ from airflow_plugin.web.permissions import User
 from airflow_plugin.web.runs import forget_dags
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
-from config_schema.errors import UnknownName
+from config_schema.errors import StreamFactoryError, UnknownName
 
 LONGEST_NAME = 200  # of a user, in a conf
 
@@ -90,6 +90,48 @@ def operate(
     return {"what": f"{what}, and waits: it is paused in Airflow" if paused else what} | run_id
 
 
+def purge_together(
+    user: User, settings: PlatformSettings, keys: Sequence[str], reason: str | None
+) -> tuple[dict[str, Any] | None, dict[str, StreamFactoryError]]:
+    """Have the operations DAG purge these streams in one run; return the run, if any can be, and why others cannot.
+
+    The caller has seen to the rights. Raises Refused.
+    """
+    dag_id = names.operations_dag_id(settings.platform_name)
+    refused: dict[str, StreamFactoryError] = {}
+    with writing(settings) as table:  # so that two who ask at once are not both the first
+        paused = _is_paused(dag_id, 503)
+        rows = {row.stream_key: row.status for row in table.select(keys, retired=True)}
+        waiting = _keys_being_purged(dag_id)
+        for key in keys:
+            if key not in rows:
+                refused[key] = Conflict("there is no such stream", "Look at the list as it is now")
+            elif rows[key] != "retired":
+                refused[key] = Conflict(f"it is {rows[key]}, not retired", "Retire it first")
+            elif key in waiting:
+                refused[key] = Conflict("it is being purged already", "Wait for the end of that run")
+        wanted = tuple(key for key in keys if key not in refused)
+        if not wanted:
+            return None, refused
+        asked = {"action": Action.PURGE.value, "stream_keys": list(wanted), "by": user.name[:LONGEST_NAME]}
+        conf = operation(asked | ({"reason": reason} if reason else {})).to_conf()
+        run = _triggered(user, dag_id, conf)
+    what = f"{dag_id} is asked to purge {len(wanted)} streams"
+    return {"what": f"{what}, and waits: it is paused in Airflow" if paused else what} | run, refused
+
+
+def _keys_being_purged(dag_id: str) -> set[str]:
+    """Return the streams that runs which have not ended are to purge."""
+    found: set[str] = set()
+    with create_session(scoped=False) as session:
+        waiting = select(DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running")))
+        for conf in session.scalars(waiting):
+            if isinstance(conf, dict) and conf.get("action") == Action.PURGE.value:
+                many = conf.get("stream_keys")
+                found |= {str(one) for one in (*(many if isinstance(many, list) else ()), conf.get("stream_key"))}
+    return found
+
+
 def _is_paused(dag_id: str, status: int) -> bool:
     """Return whether the DAG is paused. Raises Refused if Airflow has no such DAG."""
     with create_session(scoped=False) as session:
@@ -99,7 +141,7 @@ def _is_paused(dag_id: str, status: int) -> bool:
         return bool(dag.is_paused)
 
 
-def _refuse_what_waits(dag_id: str, conf: dict[str, str | int]) -> None:
+def _refuse_what_waits(dag_id: str, conf: Mapping[str, Any]) -> None:
     """Refuse a request while a run waits, so that nobody fills the queue that all streams share. Raises Refused."""
     with create_session(scoped=False) as session:
         waiting = session.execute(
@@ -111,10 +153,10 @@ def _refuse_what_waits(dag_id: str, conf: dict[str, str | int]) -> None:
                 raise Conflict(what, "Wait for the end of that run")
 
 
-def _triggered(user: User, dag_id: str, conf: dict[str, str | int] | None) -> dict[str, Any]:
+def _triggered(user: User, dag_id: str, conf: Mapping[str, Any] | None) -> dict[str, Any]:
     try:
         run = trigger_dag(
-            dag_id, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=user.name, conf=conf or {}
+            dag_id, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=user.name, conf=dict(conf or {})
         )
     except (DagNotFound, DagRunAlreadyExists, ValueError) as error:
         raise Conflict(f"{dag_id} cannot be triggered ({error})", "See the DAG in Airflow") from error

@@ -60,6 +60,24 @@ def test_what_is_asked_for_comes_back_from_its_conf(asked):
             ["rows: show_changes is about no refused", "keys: it is no number", "batch: it is missing"],
         ),
         (
+            {"action": "purge", "by": "alice", "stream_keys": ["a", "a"]},
+            ["stream_keys: it is no list of streams"],
+        ),
+        ({"action": "purge", "by": "alice", "stream_keys": []}, ["stream_keys: it is no list of streams"]),
+        ({"action": "purge", "by": "alice", "stream_keys": ["a\nb"]}, ["stream_keys: it is no list of streams"]),
+        (
+            {"action": "purge", "by": "alice", "stream_keys": [str(n) for n in range(101)]},
+            ["stream_keys: it is no list of streams. Give 1 to 100 different keys"],
+        ),
+        (
+            {"action": "purge", "by": "alice", "stream_keys": ["a"], "stream_key": "b"},
+            ["stream_keys: there is a stream_key too"],
+        ),
+        (
+            {"action": "trust", "by": "alice", "stream_keys": ["a"]},
+            ["stream_keys: trust is of one stream, or of none"],
+        ),
+        (
             {"action": "trust", "by": "alice", "stream_key": "Store1", "batch": 3, "keys": 3},
             ["batch: trust is about no batch", "keys: trust shows no values"],
         ),

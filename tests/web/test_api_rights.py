@@ -76,6 +76,11 @@ ROUTES = [
     Route("GET", "/api/streams/{platform}/{key}/batches/{batch}/changes", f"{STREAM}/batches/1/changes", READ),
     Route("POST", "/api/streams/{platform}/{key}/batches/{batch}/values", f"{STREAM}/batches/1/values", EDIT, {}),
     action("purge", CREATE),
+    Route(
+        *("POST", "/api/platforms/{platform}/purges", "/api/platforms/yellowlive/purges", CREATE),
+        {**TOGETHER, "confirm": 2},
+    ),
+    Route("GET", "/api/platforms/{platform}/purges/{run_id}", "/api/platforms/yellowforensic/purges/manual_1", READ),
     *(Route("POST", "/api/platforms/{platform}/actions/{action}", path, EDIT, TOGETHER) for path in TOGETHER_PATHS),
 ]
 CHANGING = [route for route in ROUTES if route.method != "GET"]

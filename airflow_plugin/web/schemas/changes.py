@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool
 
-from airflow_plugin.jobs.operations import MOST_KEYS
+from airflow_plugin.jobs.operations import MOST_KEYS, MOST_STREAMS
 from airflow_plugin.web.schemas.parts import AnyJson, Fingerprint, ParseShape, SeenShape, StreamKey, printable_line
 
 
@@ -93,6 +93,33 @@ class TogetherAnswer(BaseModel):
 
     results: list[TogetherResult]
     parse: ParseShape | None
+
+
+class PurgeTogether(BaseModel):
+    """Retired streams to take away for good, as `confirm` how many these are, and why."""
+
+    stream_keys: list[StreamKey] = Field(min_length=1, max_length=MOST_STREAMS)
+    confirm: int | None = None
+    reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(printable_line)] = None
+
+
+class PurgeAsked(BaseModel):
+    """The run that purges them, null if none can be; `results` are of those that were refused."""
+
+    what: str
+    dag_id: str | None
+    run_id: str | None
+    results: list[TogetherResult]
+
+
+class PurgeState(BaseModel):
+    """The run that purges streams, and what became of each of them that the user may see."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    ended: bool
+    results: list[TogetherResult]
 
 
 class RequestState(BaseModel):

@@ -169,6 +169,27 @@ def test_a_retired_stream_goes_for_good_with_the_job_s_login_and_the_history_say
     assert last == [("purge", "alice", "nobody misses it")]
 
 
+def test_many_retired_streams_go_in_one_run_and_one_that_stays_says_why(merged):
+    merged.query("UPDATE yellowlive_airflow_dsg SET status = 'retired'")
+    merged.query(
+        "INSERT INTO yellowlive_airflow_dsg (stream_key, config_json, status)"
+        " VALUES ('Other', '{}', 'retired'), ('Busy', '{}', 'active')"
+    )
+    asked = {"action": "purge", "by": "alice", "reason": "spring", "stream_keys": ["Store1", "Busy", "Other"]}
+    merged.run(merged.task("operations", "check_request"), asked)
+    with pytest.raises(Exception, match="it is active, not retired"):
+        merged.run(merged.task("operations", "perform"), asked)
+    assert merged.query("SELECT stream_key FROM yellowlive_airflow_dsg") == [("Busy",)]
+    found = merged.query(
+        "SELECT stream_key, change, reason FROM yellowlive_airflow_dsg_history WHERE changed_by = 'alice'"
+    )
+    assert set(found) == {
+        ("Store1", "purge", "spring"),
+        ("Other", "purge", "spring"),
+        ("Busy", "not_purged", "it is active, not retired. Retire it first: dagfactory streams retire"),
+    }
+
+
 CHECK = {**ASKED, "action": "check_source"}
 
 

@@ -107,6 +107,31 @@ def test_the_history_says_who_purged_it_and_it_can_come_back(case):
     assert case.run(Milestoning.FORENSIC, dataset="customers").datasets["customers"].strategy == "initial"
 
 
+def test_with_go_on_one_that_cannot_go_stops_no_other_and_its_history_says_why(case):
+    case.execute(f"UPDATE {SHORT}_airflow_dsg SET status = 'retired'", case.target)
+    view(case, "theirs", "orders", ours=False)
+    asked = ("--yes", "--go-on", "--by", "alice")
+    done = streams("purge", ORDERS, CUSTOMERS, "Store1#gone", *asked)
+    assert done.code == 1
+    assert f"{CUSTOMERS}: purged: " in done.out
+    assert "1 stream purged, " in done.out
+    assert f"{ORDERS}: purged" not in done.out
+    assert "theirs" in done.error
+    assert "Store1#gone" in done.error
+    assert objects(case, "customers") == []
+    assert MERGE.format("orders") in objects(case, "orders")
+    assert case.query(f"SELECT stream_key FROM {SHORT}_airflow_dsg") == [(ORDERS,)]
+    last = f"SELECT change, changed_by, reason FROM {SHORT}_airflow_dsg_history ORDER BY id DESC LIMIT 1"
+    ((change, by, why),) = case.query(last)
+    assert (change, by, "theirs" in why) == ("not_purged", "alice", True)
+    case.execute(f"UPDATE {SHORT}_airflow_dsg SET status = 'active'", case.target)
+    assert streams("purge", ORDERS, *asked).code == 1
+    ((_, _, why),) = case.query(last)
+    assert why == "it is active, not retired. Retire it first: dagfactory streams retire"
+    assert streams("purge", ORDERS, "--yes").code == 1
+    assert case.query(f"SELECT count(*) FROM {SHORT}_airflow_dsg_history WHERE change = 'not_purged'") == [(2,)]
+
+
 @pytest.mark.parametrize(
     ("status", "said"), [("active", "it is active, not retired"), ("paused", "it is paused, not retired")]
 )

@@ -98,6 +98,43 @@ def test_a_request_that_fails_is_the_result_of_its_streams(looking):
     expect(done.get_by_text(f"Bulk1 on {LIVE}: the merge store is down. Look at it").first).to_be_visible()
 
 
+@pytest.mark.usefixtures("bulk")
+def test_retired_streams_are_purged_together_once_the_number_is_typed_with_a_result_for_each(looking, site):
+    site.execute("datasurface_merge", f"UPDATE {TABLE} SET status = 'retired' WHERE stream_key LIKE 'Bulk_'")
+    mark = json.dumps({"kind": "merge table", "platform": LIVE, "stream": "Bulk3", "dataset": "rows"})
+    site.execute(
+        "datasurface_merge",
+        f"CREATE TABLE bulk_rows (id int); COMMENT ON TABLE bulk_rows IS '{mark}';"
+        " CREATE VIEW built_on_bulk AS SELECT * FROM bulk_rows",
+    )
+    seen = looking()
+    page = seen.page
+    try:
+        seen.go(f"{LIST}&state=retired")
+        expect(page.get_by_text("9 streams", exact=True)).to_be_visible()
+        ask(page, "Purge")
+        dialog = page.get_by_role("alertdialog")
+        purge = dialog.get_by_role("button", name="Purge 9")
+        expect(purge).to_be_disabled()
+        dialog.get_by_label("Type this to confirm").fill("purge 9")
+        dialog.get_by_label("Reason").fill("nobody misses them")
+        expect(purge).to_have_css("opacity", "1")  # a button that becomes enabled fades in
+        seen.picture("purge-together")
+        assert seen.barriers("[role=alertdialog]") == []
+        purge.click()
+        done = page.get_by_role("status").filter(has_text="8 of 9 streams are purged, 1 not")
+        expect(done).to_be_visible(timeout=RUN)
+        expect(done.get_by_text(f"Bulk3 on {LIVE}: ").first).to_contain_text("built_on_bulk")
+        seen.picture("purged-together")
+        assert seen.barriers() == []
+        expect(page.get_by_text("1 stream", exact=True)).to_be_visible()
+        seen.go(f"/plugin/streams/stream/{LIVE}/Bulk3?tab=history")
+        expect(page.get_by_text("not purged").first).to_be_visible()
+        assert seen.errors == []
+    finally:
+        site.execute("datasurface_merge", "DROP VIEW built_on_bulk; DROP TABLE bulk_rows")
+
+
 @pytest.fixture
 def spent(site: Site) -> Iterator[None]:
     """A retired stream with a merge table."""

@@ -59,7 +59,7 @@ export function StreamList() {
     saved ? h(Done, { result: saved, onClose: () => setSaved(null) }) : null,
     done ? h(TogetherDone, { done, onClose: () => setDone(null) }) : null,
     h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams, unknown }) =>
-      h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change, isFiltered: Boolean(platform || q || status || state), together: h(Together, { shown, streams, onDone: after }) })),
+      h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change, isFiltered: Boolean(platform || q || status || state), together: h(Together, { shown, streams, me: me.data, onDone: after }) })),
     ),
   );
 }

@@ -19,7 +19,18 @@ const ACTIONS = [
     danger: true,
     effect: "Removes their DAGs, so they do not run any more. Rows, histories and merge tables stay.",
   },
+  {
+    name: "purge",
+    label: "Purge",
+    done: "purged",
+    from: ["retired"],
+    danger: true,
+    confirmed: true,
+    atOnce: 100,
+    effect: "Takes them away for good: rows, merge tables, row maps, consumers' views of them, and batches. Their histories stay. One that cannot be purged stops no other. If you leave this page meanwhile, it goes on.",
+  },
 ];
+const EVERY_MILLISECONDS = 1500;
 
 const placeOf = (stream) => `${stream.platform}/${stream.stream_key}`;
 
@@ -34,8 +45,8 @@ async function allOf(shown) {
   return [...found.values()];
 }
 
-/** `shown` is the query of the list, `streams` the page of it; `onDone` gets the action and a result for each stream. */
-export function Together({ shown, streams, onDone }) {
+/** `shown` is the query of the list, `streams` the page of it, `me` the user; `onDone` gets the action and a result for each stream. */
+export function Together({ shown, streams, me, onDone }) {
   const [asked, setAsked] = React.useState(null);
   const [state, setState] = React.useState({ busy: false, error: undefined });
   if (!streams.some((one) => one.can_edit)) return null;
@@ -48,7 +59,7 @@ export function Together({ shown, streams, onDone }) {
       setState({ busy: false, error });
     }
   };
-  const items = ACTIONS.map((action) =>
+  const items = ACTIONS.filter(({ name }) => name !== "purge" || me?.can_create).map((action) =>
     h(Chakra.Menu.Item, { key: action.name, value: action.name, cursor: "pointer", onClick: () => choose(action) }, `${action.label} all in this list`),
   );
   return h(
@@ -67,6 +78,8 @@ export function Together({ shown, streams, onDone }) {
 
 function Question({ action, streams, onDone, onClose }) {
   const [reason, setReason] = React.useState("");
+  const [typed, setTyped] = React.useState("");
+  const [progress, setProgress] = React.useState(null);
   const wanted = streams.filter((one) => one.can_edit && action.from.includes(one.status));
   const forbidden = streams.filter((one) => !one.can_edit).length;
   const others = streams.length - wanted.length - forbidden;
@@ -75,6 +88,7 @@ function Question({ action, streams, onDone, onClose }) {
     forbidden ? `${number(forbidden)} you may not edit` : null,
   ].filter(Boolean);
   const some = wanted.length > 0;
+  const word = confirmation(wanted);
   return h(
     Ask,
     {
@@ -82,8 +96,9 @@ function Question({ action, streams, onDone, onClose }) {
       yes: some ? `${action.label} ${number(wanted.length)}` : null,
       danger: action.danger,
       wide: true,
+      ready: !action.confirmed || typed === word,
       onYes: async () => {
-        const results = await changed(action, wanted, reason.trim());
+        const results = await changed(action, wanted, reason.trim(), setProgress);
         onClose();
         onDone({ action, results });
       },
@@ -92,7 +107,21 @@ function Question({ action, streams, onDone, onClose }) {
     some ? action.effect : null,
     some ? h(Keys, { streams: wanted }) : null,
     left.length ? h(Chakra.Text, { mt: 2, color: "fg.muted" }, `Left out: ${left.join("; ")}.`) : null,
+    some && action.confirmed ? h(Confirmed, { word, value: typed, onChange: setTyped }) : null,
     some ? h(Reason, { value: reason, onChange: setReason }) : null,
+    progress ? h(Chakra.Text, { role: "status", mt: 2 }, progress) : null,
+  );
+}
+
+/** What is typed before many streams go for good: how many these are. */
+const confirmation = (streams) => `purge ${streams.length}`;
+
+function Confirmed({ word, value, onChange }) {
+  return h(
+    Chakra.Field.Root,
+    { mt: 3 },
+    h(Chakra.Field.Label, null, "Type this to confirm: ", h(Chakra.Code, null, word)),
+    h(Chakra.Input, { size: "sm", autoComplete: "off", value, onChange: (event) => onChange(event.target.value) }),
   );
 }
 
@@ -106,25 +135,42 @@ function Keys({ streams }) {
 }
 
 /** A result for each stream. A request that fails says it of its streams, and stops no other. */
-async function changed(action, streams, reason) {
+async function changed(action, streams, reason, onProgress) {
   const results = [];
   const platforms = new Set(streams.map((one) => one.platform));
   for (const platform of platforms) {
     const keys = streams.filter((one) => one.platform === platform).map((one) => one.stream_key);
-    for (let start = 0; start < keys.length; start += AT_ONCE) {
-      const some = keys.slice(start, start + AT_ONCE);
-      results.push(...(await resultsOf(platform, action, some, reason)).map((one) => ({ ...one, platform })));
+    const atOnce = action.atOnce ?? AT_ONCE;
+    for (let start = 0; start < keys.length; start += atOnce) {
+      const some = keys.slice(start, start + atOnce);
+      const before = results.filter((one) => one.is_done).length;
+      const say = (count) => onProgress(`${number(before + count)} of ${plural(streams.length, "stream is", "streams are")} ${action.done}`);
+      results.push(...(await resultsOf(platform, action, some, reason, say)).map((one) => ({ ...one, platform })));
     }
   }
   return results;
 }
 
-async function resultsOf(platform, action, keys, reason) {
+async function resultsOf(platform, action, keys, reason, say) {
   try {
+    if (action.name === "purge") return await purged(platform, keys, reason, say);
     const body = { stream_keys: keys, ...(reason ? { reason } : {}) };
     return (await call("POST", at("platforms", platform, "actions", action.name), body)).results;
   } catch (error) {
     return keys.map((key) => ({ stream_key: key, is_done: false, what: error.what ?? String(error), todo: error.todo ?? null }));
+  }
+}
+
+/** A run of the operations DAG does it: followed to its end, with what became of each stream. */
+async function purged(platform, keys, reason, say) {
+  const body = { stream_keys: keys, confirm: keys.length, ...(reason ? { reason } : {}) };
+  const asked = await call("POST", at("platforms", platform, "purges"), body);
+  if (!asked.run_id) return asked.results;
+  for (;;) {
+    const run = await call("GET", at("platforms", platform, "purges", asked.run_id));
+    say(run.results.filter((one) => one.is_done).length);
+    if (run.ended) return [...asked.results, ...run.results];
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MILLISECONDS));
   }
 }
 

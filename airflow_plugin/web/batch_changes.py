@@ -65,7 +65,8 @@ def _counts(found: object) -> dict[str, Any]:
     nothing: dict[str, Any] = {**dict.fromkeys(COUNTS), "updated_columns": []}
     try:
         of = _object(found)
-        columns = [{"name": str(name), "rows": int(rows)} for name, rows in of["updated_columns"].items()]
+        found_rows = sorted(of["updated_columns"].items(), key=lambda one: (-int(one[1]), one[0]))  # the most first
+        columns = [{"name": str(name), "rows": int(rows)} for name, rows in found_rows]
         return {**{kind: int(of[kind]) for kind in COUNTS}, "updated_columns": columns}
     except UNREADABLE:
         return nothing
@@ -82,7 +83,7 @@ def _why(stream: StreamFacts, is_known: bool, failed: object) -> dict[str, str |
 
 def _key(kept: Mapping[str, Any], seen: frozenset[str]) -> dict[str, Any]:
     """Return a changed key; one with a column that may not be seen is null, like views that mask it."""
-    key, values = kept["key"], kept["values"]
+    key, values = kept["key"], dict(sorted(kept["values"].items()))  # jsonb has an order of its own
     shows_key = key is not None and seen.issuperset(key)
     return {
         "change": str(kept["change"]),

@@ -36,6 +36,7 @@ datastores:
           - {name: email, type: text, classification: CLASSIFIED}
 workspaces:
   - name: Reports
+    masks: true
     dataset_groups:
       - {name: Group, retention: live, sinks: [{datastore: Store1, dataset: customers}]}
       - {name: Past, retention: forensic, sinks: [{datastore: Store1, dataset: customers}]}
@@ -169,11 +170,11 @@ def test_what_is_pii_by_now_is_hidden_and_all_is_where_nobody_knows(client, worl
     batch("YellowForensic", values=values())
     modelled("internal")
     shown = of_customers(client("user").post(f"{FORENSIC}/values", json={}))["keys"][0]
-    assert [one["column"] for one in shown["values"]] == ["firstName", "email"]
+    assert [one["column"] for one in shown["values"]] == ["email", "firstName"]
     world.merge_store("DELETE FROM yellowforensic_job_model")
     answer = client("user").post(f"{FORENSIC}/values", json={})
     assert of_customers(answer)["keys"] == [
-        {"change": "updated", "key": None, "values": [], "hidden": ["phone", "firstName", "email"]}
+        {"change": "updated", "key": None, "values": [], "hidden": ["phone", "email", "firstName"]}
     ]
     assert answer.json()["is_modelled"] is False
 

@@ -78,7 +78,7 @@ def test_the_run_is_followed_to_its_end_and_says_of_each_stream_what_became_of_i
     assert "no reason was recorded" in results[2][1]
 
 
-@pytest.mark.parametrize("run", ["none", "manual__x", "\n"])
+@pytest.mark.parametrize("run", ["none", "manual__x", "%0A"])
 def test_a_run_that_purges_none_is_not_found(client, run):
     assert client().get(f"{PATH}/{run}").status_code == 404
 

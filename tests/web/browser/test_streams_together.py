@@ -124,7 +124,7 @@ def test_retired_streams_are_purged_together_once_the_number_is_typed_with_a_res
         purge.click()
         done = page.get_by_role("status").filter(has_text="8 of 9 streams are purged, 1 not")
         expect(done).to_be_visible(timeout=RUN)
-        expect(done.get_by_text(f"Bulk3 on {LIVE}: ").first).to_contain_text("built_on_bulk")
+        expect(done.get_by_text(f"Bulk3 on {LIVE}: ").first).to_contain_text("let who built the others take them away")
         seen.picture("purged-together")
         assert seen.barriers() == []
         expect(page.get_by_text("1 stream", exact=True)).to_be_visible()

@@ -145,8 +145,14 @@ function Values({ values }) {
 const VALUE_COLUMNS = [
   { title: "Change", cell: (row) => row.change },
   { title: "Key", cell: ({ key }) => h(Words, null, key ? key.map(({ column, value }) => `${column}=${value}`).join(", ") : "hidden") },
-  { title: "Values", cell: (row) => h(Words, null, [...row.values.map((one) => inWords(one, row.change)), ...row.hidden.map((name) => `${name} (hidden)`)].join(", ") || NOTHING) },
+  { title: "Values", cell: (row) => h(Words, null, valuesOf(row).join(", ") || NOTHING) },
 ];
+
+/** Without the key's own, which stand before them. */
+function valuesOf({ key, values, hidden, change }) {
+  const own = new Set((key ?? []).map(({ column }) => column));
+  return [...values.filter(({ column }) => !own.has(column)).map((one) => inWords(one, change)), ...hidden.map((name) => `${name} (hidden)`)];
+}
 
 const Words = ({ children }) => h(Chakra.Text, { as: "span", whiteSpace: "normal", wordBreak: "break-word" }, children);
 

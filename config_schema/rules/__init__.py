@@ -110,7 +110,7 @@ OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Find
         "A dataset with `keep_closed_days` or `valid_from` that any platform serves is served by a forensic one.",
     ),
     names.short_view_names_differ: Rule(
-        "DF1425", "No two datasets of a workspace with `view_names: short` would get a view of one name."
+        "DF1427", "No two datasets of a workspace with `view_names: short` would get a view of one name."
     ),
     schedules.schedules_meet_latencies: Rule(
         "DF1420",

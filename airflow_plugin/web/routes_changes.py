@@ -27,7 +27,7 @@ router = APIRouter(
 BatchPath = Annotated[int, Path(ge=1, le=queries.NEWEST_BATCH)]
 
 
-@router.get("/streams/{platform}/{key}/batches/{batch}/changes", response_model=schemas.BatchChanges)
+@router.get("/streams/{platform}/{key}/batches/{batch}/changes", response_model=schemas.BatchChangesAnswer)
 def changes(user: UserDep, platform: PlatformPath, key: KeyPath, batch: BatchPath) -> dict[str, Any]:
     """Return what a committed batch changed in each dataset: keys of each kind, and how many updated in each column.
 

@@ -71,7 +71,10 @@ def datasets_to_show(
 def datasets_among(
     ecosystem: Ecosystem, platform: str, store: str, dataset: str | None, ingested: Sequence[str]
 ) -> tuple[Stream, tuple[Dataset, ...]]:
-    """Return the same where the names of the datasets that the platform ingests are known."""
+    """Return the same where the names of the datasets that the platform ingests are known.
+
+    Raises UnknownName or ValueWrong with the names to choose from.
+    """
     stores = {one.name: one for one in ecosystem.datastores}
     single = store in stores and stores[store].consistency is Consistency.SINGLE_DATASET
     stream = stream_of(ecosystem, platform, store, dataset if single else None, () if single else ingested)

@@ -145,7 +145,7 @@ def _steps(
 
 
 @dataclass(frozen=True)
-class Renamed:
+class RenamedViews:
     """What gets another name and stays what it is, with rights and what others have built on it.
 
     `existing` is the schema afterwards, `blocked` are names of views whose new name is somebody else's.
@@ -156,7 +156,7 @@ class Renamed:
     blocked: set[str]
 
 
-def _renamed(schema: str, existing: ExistingWorkspace, ready: WantedViews) -> Renamed:
+def _renamed(schema: str, existing: ExistingWorkspace, ready: WantedViews) -> RenamedViews:
     steps: list[ServerChange] = []
     blocked: set[str] = set()
     kept: dict[str, dict[str, CatalogView]] = {}
@@ -179,7 +179,7 @@ def _renamed(schema: str, existing: ExistingWorkspace, ready: WantedViews) -> Re
                 kept[kind][definition.name] = replace(one, name=definition.name)
             elif in_the_way.mark is None:
                 blocked.add(one.name)
-    return Renamed(steps, replace(existing, views=kept["TABLE"], functions=kept["FUNCTION"]), blocked)
+    return RenamedViews(steps, replace(existing, views=kept["TABLE"], functions=kept["FUNCTION"]), blocked)
 
 
 def _identity(of: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -113,7 +113,7 @@ class DatasetChangesShape(BaseModel):
     todo: str | None
 
 
-class BatchChanges(BaseModel):
+class BatchChangesAnswer(BaseModel):
     """What a batch changed. `has_values`: keys with values are kept, for those who may see them.
 
     `may_ask`: the user may have a job look at it, by the action show_changes. `left_out` datasets had no room.

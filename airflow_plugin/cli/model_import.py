@@ -78,6 +78,7 @@ def import_odcs(
     server: Server = None,
     dsn: Dsn = None,
     credential: Credential = None,
+    key: KeyOption = None,
     out: Out = None,
 ) -> None:
     """Write data contracts (ODCS) as datastores of the model.
@@ -92,10 +93,12 @@ def import_odcs(
     from airflow_plugin.formats.draft import database_of_dsn
     from airflow_plugin.formats.odcs.files import PART, contract_files, import_contracts
     from airflow_plugin.formats.odcs.servers import Choice
+    from airflow_plugin.formats.rows import keys_given
     from airflow_plugin.formats.written import check_new, write_files, write_new
 
     check_new(out)
-    choice = Choice(name, server, credential, database_of_dsn(dsn, credential) if dsn else None)
+    source = database_of_dsn(dsn, credential) if dsn else None
+    choice = Choice(name, server, credential, source, keys_given(key or ()))
     reports: list[ImportReport] = []
     try:
         texts = import_contracts(contract_files(file), choice, reports, to_files=out is not None)

@@ -38,14 +38,16 @@ class DatastoreRefused(CommandWrong):
 class NothingToImport(StreamFactoryError):
     """No table of a file of another tool can be a dataset of the model; the notes say why of each.
 
-    Correct the file as the notes say, or write the datastore by hand.
+    Give missing keys by --key, correct the file as the notes say, or write the datastore by hand.
     """
 
     code = "DF3712"
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        super().__init__(str(file), "no table of it can be a dataset of the model", "Look at the notes above for each")
+        super().__init__(
+            str(file), "no table of it can be a dataset of the model", "See the notes above; --key gives a key"
+        )
 
 
 class SourceNotReadable(StreamFactoryError):

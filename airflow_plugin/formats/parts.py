@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -134,6 +135,8 @@ class DocumentNode:
         """ImportReport a key, if it is there, as something that the model does not say."""
         if key in self:
             value = self._left.pop(key)
+            if value in ("", [], {}):
+                return  # it says nothing
             hidden = self.hidden or SECRET.search(key) or (isinstance(value, str) and URL_WITH_LOGIN.search(value))
             said = "(not shown)" if hidden else shown(value)
             self.report.unsaid(self.at(key), f"{key} {said} is not in the model", todo)
@@ -178,6 +181,6 @@ def shown(value: Any) -> str:
         return f"with {', '.join(shown(str(key)) for key in list(value)[:3])}" if value else "without keys"
     if isinstance(value, list):
         return f"with {len(value)} item{'' if len(value) == 1 else 's'}"
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else json.dumps(value)
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
     return repr(text) if isinstance(value, str) else text

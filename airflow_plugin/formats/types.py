@@ -61,6 +61,8 @@ def is_postgres_type(text: str, also: tuple[str, ...] = (), *, exactly: bool = F
     `exactly` refuses limits that no type of PostgreSQL's has: another database's `int(11)`.
     """
     base = base_type(text)
+    if base == "name":  # PostgreSQL's own for identifiers; in a contract, somebody's domain
+        return base in also
     if exactly:
         of = parsed(long_name(text))
         return of is not None and of.base in KNOWN_TYPES and (of.first is None or of.base in WITH_LIMITS)

@@ -45,6 +45,8 @@ def import_contracts(files: list[Path], choice: Choice, reports: list[ImportRepo
     found: list[tuple[DocumentNode, Own]] = []
     if choice.name is not None and len(files) > 1:
         raise ValueWrong("--name", choice.name, f"is a name for one of {len(files)} contracts", "Name one file")
+    if choice.keys and len(files) > 1:
+        raise ValueWrong("--key", next(iter(choice.keys)), f"is of one of {len(files)} contracts", "Name one file")
     for file in files:
         report = ImportReport(file)
         reports.append(report)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +13,12 @@ from airflow_plugin.formats.odcs.quality import OBJECT, checks_of, read_checks
 from airflow_plugin.formats.odcs.servers import Servers
 from airflow_plugin.formats.odcs.words import SAID_OF_DATASET, Own
 from airflow_plugin.formats.parts import INTEGER, MAPPING, TEXT, TRUTH, DocumentNode, shown
+from airflow_plugin.formats.rows import Keys
 from airflow_plugin.formats.types import is_postgres_type, of_logical
 from config_schema.load.described import LeftOut
 from config_schema.model import Classification, Dataset, SourceKind
 from config_schema.model.plain_data import structured
+from config_schema.model.sql_types import long_name
 from config_schema.schemas import json_schema
 
 CLASSIFICATIONS = {one.value: one.value for one in Classification}
@@ -26,6 +30,8 @@ OWN_OF_DATASET = [
 ]
 NO_KEY = "none of its properties has primaryKey: true, and the model needs a key"
 A_CHECK = "Write a quality check of the model, if it is to be checked: see docs/quality.md"
+IN_BRACKETS = re.compile(r"(?i:varchar|char|character(?: varying)?) *\[(\d{1,10})\]")
+LONGEST_VARCHAR = 10_485_760  # PostgreSQL's limit
 UNPLACED = 10**6  # behind the columns of a key that have a position
 ANY_VALUE: dict[str, Any] = {"description": "Write a value"}
 NO_TYPE = "Write a physicalType of PostgreSQL's, or a logicalType"
@@ -35,14 +41,18 @@ NOTHING = {"unique": False, "partitioned": False, "criticalDataElement": False, 
 
 @dataclass
 class _Column:
-    """A property: the column, and its place in the key."""
+    """A property: its name, the column, and its place in the key."""
 
+    logical: str
     said: dict[str, Any]
     key: tuple[int, int] | None = None
 
 
-def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple[str, ...]) -> None:
-    """Add an object to the draft, as a dataset or as a table that is left out; `types` are those of the datastore."""
+def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple[str, ...], keys: Keys) -> None:
+    """Add an object to the draft, as a dataset or as a table that is left out.
+
+    `types` are those of the datastore, `keys` the keys of tables that a person has given, by the object's name.
+    """
     own = Own(part)
     name = part.needed("name", TEXT, "Write the table's name") or ""
     said = own.of_model("dataset", *OWN_OF_DATASET)
@@ -65,20 +75,17 @@ def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple
             items += checks_of(one, column.said["name"])
             columns.append(column)
             draft.places[table, "columns", column.said["name"]] = one.path
-        one.finish(
-            {"unique": A_CHECK, "enum": A_CHECK, "relationships": A_CHECK}
-            | dict.fromkeys(["logicalTypeOptions"], A_CHECK)
-        )
-    checks = read_checks(items)
+        one.finish(dict.fromkeys(("unique", "enum", "relationships"), A_CHECK))
+    checks = read_checks(items, {one.logical: one.said["name"] for one in columns})
     for check, path in checks:
         draft.places[table, "checks", check["name"]] = path
-    keyed = sorted((one.key, one.said["name"]) for one in columns if one.key is not None)
+    key = _key(columns, keys.get(name, ()))
     dataset = structured(
         {
             **said,
             "name": name,
             "columns": [one.said for one in columns],
-            "primary_key": [column for _, column in keyed],
+            "primary_key": key,
             "checks": [check for check, _ in checks],
         },
         Dataset,
@@ -116,7 +123,17 @@ def _column(part: DocumentNode, index: int, servers: Servers, types: tuple[str, 
         return None
     column["type"] = kind
     place = (position if position is not None and position > 0 else UNPLACED, index) if is_key else None
-    return _Column(column, place)
+    return _Column(name or "", column, place)
+
+
+def _key(columns: Iterable[_Column], given: Iterable[str]) -> list[str]:
+    """Return the columns of the key that a person has given, otherwise of the contract's."""
+    keyed = sorted((one.key, one.said["name"]) for one in columns if one.key is not None)
+    key = list(given) or [name for _, name in keyed]
+    for one in columns:
+        if one.said["name"] in key:
+            one.said["nullable"] = False
+    return key
 
 
 def _classification(part: DocumentNode) -> str:
@@ -137,18 +154,27 @@ def _type(part: DocumentNode, servers: Servers, types: tuple[str, ...]) -> str |
     for key, value in options.items():
         what = f"{key} {shown(value)} is not in the column's type"
         part.report.unsaid(f"{part.at('logicalTypeOptions')}.{key}", what, A_CHECK)
-    if physical is None:
-        return by_logic
-    if servers.is_ours or _is_known(physical, servers, types):
-        return physical
-    what = f"{shown(physical)} is no type of PostgreSQL's"
-    todo = f"It is {by_logic} by its logicalType: see that each value fits" if by_logic else NO_TYPE
+    if physical is None or servers.is_ours:
+        return physical or by_logic
+    known = _known(physical, logical, servers, types)
+    if known == physical:
+        return known
+    what = f"{shown(physical)} is no type of PostgreSQL's for {logical or 'it'}"
+    found = known or by_logic
+    todo = f"It is {found} by its logicalType: see that each value fits" if found else NO_TYPE
     part.report.unsaid(part.at("physicalType"), what, todo)
-    return by_logic
+    return found
 
 
-def _is_known(physical: str, servers: Servers, types: tuple[str, ...]) -> bool:
-    return is_postgres_type(physical, types, exactly=servers.kind is not SourceKind.POSTGRESQL)
+def _known(physical: str, logical: str | None, servers: Servers, types: tuple[str, ...]) -> str | None:
+    """Return the type that a physical type means in PostgreSQL; None if it is none, or contradicts the logical one."""
+    length = IN_BRACKETS.fullmatch(physical)
+    if length is not None and logical == "string":  # as the standard's own example writes varchar(15)
+        return f"varchar({length[1]})" if 0 < int(length[1]) <= LONGEST_VARCHAR else "text"
+    if not is_postgres_type(physical, types, exactly=servers.kind is not SourceKind.POSTGRESQL):
+        return None
+    is_array = long_name(physical).endswith("[]")
+    return None if logical is not None and is_array != (logical == "array") else physical
 
 
 def _of_logical(part: DocumentNode, logical: str | None, options: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ A check of one column stands at its property, others at the schema object, with 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_plugin.formats.odcs.words import ENGINE, SEVERITIES, Own, custom
@@ -89,15 +89,20 @@ def _bounds(low: int | None, high: int | None) -> dict[str, Any]:
     return {AT_LEAST: low} if low is not None else {AT_MOST: high}
 
 
-def read_checks(items: Iterable[tuple[str, DocumentNode]]) -> list[tuple[dict[str, Any], str]]:
-    """Return the checks in plain data, each with its path, from items with the name of their property, or OBJECT."""
+def read_checks(
+    items: Iterable[tuple[str, DocumentNode]], columns: Mapping[str, str]
+) -> list[tuple[dict[str, Any], str]]:
+    """Return the checks in plain data, each with its path, from items with the column at which they stand, or OBJECT.
+
+    `columns` are the names of the columns by those of the properties.
+    """
     found: list[tuple[int, dict[str, Any], str]] = []
     taken: set[str] = set()
     for number, (column, item) in enumerate(items):
         own = Own(item)
         position = own.take(POSITION, INTEGER)
         own.finish()
-        check = _read(column, item)
+        check = _read(column, item, columns)
         if check is not None:
             check["name"] = _free(check["name"], taken)
             taken.add(check["name"])
@@ -105,7 +110,7 @@ def read_checks(items: Iterable[tuple[str, DocumentNode]]) -> list[tuple[dict[st
     return [(check, path) for _, check, path in sorted(found, key=lambda one: one[0])]
 
 
-def _read(column: str, item: DocumentNode) -> dict[str, Any] | None:
+def _read(column: str, item: DocumentNode, columns: Mapping[str, str]) -> dict[str, Any] | None:
     """Return a check in plain data; None for one that the model does not have, which is reported."""
     name, severity = item.text("name"), WORDS.get((item.text("severity") or "").lower(), "warn")
     kind = item.text("type") or "library"
@@ -114,7 +119,7 @@ def _read(column: str, item: DocumentNode) -> dict[str, Any] | None:
     if kind == "custom":
         said = _of_engine(item)
     elif kind == "library":
-        said = _of_metric(column, item)
+        said = _of_metric(column, item, columns)
     else:
         said = None
     if said is None:
@@ -136,7 +141,7 @@ def _of_engine(item: DocumentNode) -> dict[str, Any] | None:
     return dict(said) if item.report.check(whole, CHECK, item.at("implementation")) else None
 
 
-def _of_metric(column: str, item: DocumentNode) -> dict[str, Any] | None:
+def _of_metric(column: str, item: DocumentNode, names: Mapping[str, str]) -> dict[str, Any] | None:
     metric = item.text("metric", "rule")
     operators = {one: item.take(one, BOUND) for one in OPERATORS if one in item}
     arguments = item.part("arguments")
@@ -146,7 +151,7 @@ def _of_metric(column: str, item: DocumentNode) -> dict[str, Any] | None:
     elif operators == {EXACTLY: 0} and metric in ("nullValues", "duplicateValues"):
         columns = [column] if column else (arguments.take("properties", TEXTS) if arguments else None)
         kind = "not_null" if metric == "nullValues" else "unique"
-        said = {"kind": kind, "columns": columns} if columns else None
+        said = {"kind": kind, "columns": [names.get(one, one) for one in columns]} if columns else None
     elif operators == {EXACTLY: 0} and metric == "invalidValues" and column and arguments is not None:
         pattern = arguments.take("pattern", TEXT)
         said = {"kind": "pattern", "column": column, "pattern": pattern} if pattern else None

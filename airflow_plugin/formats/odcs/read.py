@@ -27,6 +27,7 @@ from airflow_plugin.formats.odcs.words import (
     Own,
 )
 from airflow_plugin.formats.parts import ANY_TEXT, TEXT, DocumentNode, ImportReport, shown, whole_document
+from airflow_plugin.formats.rows import check_keys
 from config_schema.load.described import DescribedDatastore, stream_name
 from config_schema.model import Datastore
 from config_schema.model.plain_data import structured
@@ -115,8 +116,10 @@ def read_contract(doc: DocumentNode, own: Own, choice: Choice, *, alone: bool) -
     if servers.environments:
         said["environments"] = servers.environments
     promises = _promises(doc, own)
-    for part in doc.parts("schema"):
-        read_object(draft, part, servers, tuple(said.get("types", ())))
+    objects = doc.parts("schema")
+    check_keys(choice.keys, [str(part.peek("name")) for part in objects], report)
+    for part in objects:
+        read_object(draft, part, servers, tuple(said.get("types", ())), choice.keys)
     own.finish()
     doc.finish()
     report.raise_if_wrong()
@@ -128,11 +131,13 @@ def read_contract(doc: DocumentNode, own: Own, choice: Choice, *, alone: bool) -
 
 
 def _name(doc: DocumentNode) -> str:
-    text = doc.text("name") or ""
-    name = stream_name(text or "contract")
-    if name != text:
-        doc.report.unsaid("name", f"{shown(text)} cannot name a datastore", f"It is {name!r} in the model: see --name")
-    return name
+    text = doc.text("name")
+    if text is None:
+        return stream_name(doc.report.file.name.partition(".")[0])
+    if stream_name(text) != text:
+        todo = f"It is {stream_name(text)!r} in the model: see --name"
+        doc.report.unsaid("name", f"{shown(text)} cannot name a datastore", todo)
+    return stream_name(text)
 
 
 def _said(doc: DocumentNode, own: Own) -> dict[str, Any]:
@@ -190,12 +195,16 @@ def _promises(doc: DocumentNode, own: Own) -> Promises:
     for node in doc.parts("slaProperties"):
         part = parts.get(node.text("id"), {})
         name, value = node.text("property") or "", node.take("value", NO_VALUE)
-        seconds, schedule = _seconds(value, node.take("unit", ANY_TEXT)), node.text("schedule")
+        unit, schedule = node.take("unit", ANY_TEXT), node.text("schedule")
+        seconds = _seconds(value, unit)
         if name == "latency" and seconds is not None:
             latency = Latency(part.get(WORKSPACE, ""), part.get(GROUP, ""), seconds, node.at("value"))
             found.latencies.append(latency)
         elif schedule is not None:
             found.schedules.append(Schedule(part.get(PLATFORM, ""), schedule, node.at("schedule")))
+        elif name == "frequency":
+            what = f"a frequency of {value} {unit or ''}".strip() + " is what the schedule of a platform says"
+            node.report.unsaid(node.path, what, "Write the schedule in the platform that ingests it")
         else:
             node.report.unsaid(node.path, f"the service level {name} {shown(value)} is not in the model")
         for key in ("element", "description", "scheduler", "driver"):  # what it is about, in words

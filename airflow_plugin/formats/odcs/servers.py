@@ -15,6 +15,7 @@ from airflow_plugin.formats.odcs.words import (
     Own,
 )
 from airflow_plugin.formats.parts import ANY_TEXT, TEXT, TEXTS, TRUTH, DocumentNode, Schema
+from airflow_plugin.formats.rows import Keys
 from config_schema.errors import UnknownName
 from config_schema.model import DEFAULT_SCHEMA, Database, SourceKind
 from config_schema.model.plain_data import plain
@@ -38,6 +39,7 @@ class Choice:
     server: str | None = None
     credential: str | None = None
     source: Database | None = None
+    keys: Keys = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from airflow_plugin.formats.parts import ANYTHING, DocumentNode, ImportReport, Schema
+from airflow_plugin.formats.parts import ANY_TEXT, ANYTHING, DocumentNode, ImportReport, Schema
 from config_schema.model import SourceKind
 from config_schema.schemas import json_schema
 
@@ -83,6 +83,7 @@ class Own:
     def __init__(self, of: DocumentNode) -> None:
         self._found: dict[str, tuple[Any, str]] = {}
         self._report: ImportReport = of.report
+        of.take("id", ANY_TEXT)  # the element's name in the contract, and nothing of the model's
         for one in of.parts("customProperties"):
             name = one.text("property") or ""
             if name.startswith(PREFIX) and "value" in one:

@@ -61,7 +61,7 @@ def test_the_rest_is_reported_with_its_place():
     assert list(notes) == [
         "2 name",
         *("3 connectionId", "4 sourceId", "5 destinationId", "6 namespaceDefinition", "7 prefix", "8 status"),
-        *("10 scheduleData", "14 operationIds", "16 source.sourceId"),
+        *("10 scheduleData", "16 source.sourceId"),
         *(f"22 {source}.schemas", f"23 {source}.username", f"24 {source}.password"),
         *(f"25 {source}.ssl_mode.ca_certificate", f"26 {source}.replication_method", f"27 {source}.tunnel_method"),
         f"41 {streams}[0].stream.jsonSchema.properties.place.properties",

@@ -250,6 +250,63 @@ def test_a_column_that_the_rules_refuse_is_left_out_with_its_place(tmp_path):
     assert places == ["7 schema[0].properties[1]"]
 
 
+@pytest.mark.parametrize(
+    ("physical", "logical", "kind"),
+    [
+        ("varchar[15]", "string", "varchar(15)"),  # as the standard's example writes a length
+        ("varchar[2147483647]", "string", "text"),
+        ("varchar[]", "string", "text"),
+        ("int4", "array", "jsonb"),
+        ("Name", "string", "text"),  # somebody's domain
+        ("INT", "integer", "INT"),
+        ("mood", None, None),
+        ('"Mood"', None, '"Mood"'),
+        ("NUMBER(5)", "number", "numeric"),
+        ("timestamp", "timestamp", "timestamp"),
+    ],
+)
+def test_a_type_is_one_of_postgresql_that_the_logical_type_does_not_contradict(physical, logical, kind, tmp_path):
+    says = f", logicalType: {logical}" if logical else ""
+    more = f"{{name: c, physicalType: '{physical}'{says}}}"
+    store, places = imported(written(tmp_path, HEAD + SERVER + SCHEMA.replace("}]}]", f"}}, {more}]}}]")))
+    assert [column.type for column in store.datasets[0].columns[1:]] == ([kind] if kind else [])
+    assert ("7 schema[0].properties[1].physicalType" in places) == (kind != physical)
+
+
+def test_types_of_another_database_are_not_taken_for_postgresql_s(tmp_path):
+    more = "{name: c, physicalType: int(11), logicalType: integer}"
+    text = HEAD + SERVER.replace("postgres", "mysql") + SCHEMA.replace("}]}]", f"}}, {more}]}}]")
+    store, places = imported(written(tmp_path, text))
+    assert (store.source.kind, store.datasets[0].columns[1].type) == (SourceKind.MYSQL, "bigint")
+    assert "7 schema[0].properties[1].physicalType" in places
+
+
+def test_a_key_that_the_contract_does_not_say_is_given(tmp_path):
+    file = written(tmp_path, HEAD + SERVER + SCHEMA.replace(", primaryKey: true", ""))
+    store, places = imported(file, Choice(keys={"t": ("id",)}))
+    assert (store.datasets[0].primary_key, store.datasets[0].columns[0].nullable) == (("id",), False)
+    assert places == []
+    with pytest.raises(UnknownName):
+        imported(file, Choice(keys={"u": ("id",)}))
+    with pytest.raises(NothingToImport):
+        imported(file, Choice(keys={"t": ("nr",)}))
+
+
+def test_a_contract_without_a_name_has_that_of_its_file(tmp_path):
+    file = tmp_path / "shop orders.odcs.yaml"
+    file.write_text((HEAD + SERVER + SCHEMA).replace("name: Shop\n", ""))
+    assert imported(file)[0].name == "shop_orders"
+
+
+def test_the_words_of_version_3_0_are_read(tmp_path):
+    """A team is a list of people there, and a metric is called rule."""
+    text = (HEAD + SERVER).replace("v3.1.0", "v3.0.2") + "team: [{username: ada}]\n"
+    checked = SCHEMA.replace("primaryKey: true", "primaryKey: true, quality: [{rule: nullValues, mustBe: 0}]")
+    store, places = imported(written(tmp_path, text + checked))
+    assert store.datasets[0].checks == (NotNull("not_null_id", Severity.WARN, ("id",)),)
+    assert places == ["7 team"]
+
+
 def test_a_folder_without_contracts_and_a_name_for_several_are_refused(tmp_path):
     with pytest.raises(ValueWrong, match="a folder without contracts"):
         contract_files([tmp_path])

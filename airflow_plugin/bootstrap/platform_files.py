@@ -75,15 +75,13 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         consumer_reader_secret_name=platform.consumer_reader,
         slack_credential_secret_name=platform.slack_credential,
         source_credential_secret_names=tuple(sorted({source.credential for source in sources})),
-        source_hosts=tuple(
-            sorted({f"{source.host}:{source.port}" for source in sources if source.kind is not SourceKind.SQLITE})
-        ),
+        source_hosts=tuple(sorted({f"{source.host}:{source.port}" for source in sources if not source.is_on_disk})),
         source_files=tuple(
             sorted(
                 {
-                    source.database
+                    source.database if source.kind is SourceKind.SQLITE else source.database.rstrip("/") + "/"
                     for source in sources
-                    if source.kind is SourceKind.SQLITE and source.database[:1] == "/"
+                    if source.is_on_disk and source.database[:1] == "/"
                 }
             )
         ),

@@ -103,9 +103,19 @@ def _name(database: Mapping[str, Any], table: str) -> tuple[str, str]:
     kind = database["kind"]
     if kind == "sqlite":
         return "sqlite", f"{database['database']}.{table}"
+    if kind == "files":
+        return _name_of_files(database["database"], table)
     namespace = f"{SCHEMES.get(kind, kind)}://{database['host']}:{database['port']}"
     parts = [database["database"], *([] if kind == "mysql" else [database["schema"]]), table]
     return namespace, ".".join(parts)
+
+
+def _name_of_files(place: str, pattern: str) -> tuple[str, str]:
+    """Return namespace and name of files: `file`, `/data/in/*.csv`, or `s3://bucket`, `prefix/*.csv`."""
+    if place.startswith("/"):
+        return "file", f"{place.rstrip('/')}/{pattern}"
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    return f"s3://{bucket}", "/".join(filter(None, (prefix.rstrip("/"), pattern)))
 
 
 def _input(source: tuple[str, str], columns: Mapping[str, str], result: DatasetResult | None) -> InputDataset:

@@ -14,6 +14,8 @@ from airflow_plugin.control.job_model import JobModelTable
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.rows.evaluation import row_place
 from config_schema.errors import did_you_mean
+from config_schema.model import Database
+from config_schema.model.plain_data import structured
 from config_schema.problem import Problem, Rule
 
 STORE_IS_MODELLED = Rule("DF4105", "A stream's datastore is in the model that was synced, and its platform ingests it.")
@@ -22,7 +24,6 @@ CREDENTIAL_IS_MODELLED = Rule("DF4107", "A stream reads its source with the secr
 
 KEYS = ("store_name", "single_dataset", "datasets", "source_credential_secret_name")
 CHOOSE = "Choose one of the model, or add it to the model and run dagfactory sync"
-WITHOUT_LOGIN = "sqlite"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _stores(document: str | None) -> Iterator[ModelledStore]:
         if not data.get("served"):
             return
         store, source = data["datastore"], data["datastore"]["source"]
-        credential = None if source.get("kind") == WITHOUT_LOGIN else str(source["credential"])
+        credential = None if structured(source, Database).is_on_disk else str(source["credential"])
         single = store.get("consistency") == "single_dataset"
         yield ModelledStore(str(store["name"]), single, tuple(map(str, data["served"])), credential)
     except (ValueError, KeyError, TypeError, AttributeError):

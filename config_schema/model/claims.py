@@ -133,9 +133,10 @@ def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
 def source_table(store: Datastore, dataset: Dataset) -> Key:
     """Return the table and server that a dataset is read from, the same for every way to write it."""
     place = store.source
-    if place.kind is SourceKind.SQLITE:
+    if place.is_on_disk:
         path = "/" + posixpath.normpath(place.database).lstrip("/")  # normpath leaves two slashes at the beginning
-        return ("table", "sqlite", path, dataset.source_table.casefold())
+        is_folder = place.kind is SourceKind.FILES
+        return ("table", place.kind.value, path, dataset.source_table if is_folder else dataset.source_table.casefold())
     return ("table", *_server(place), *_database_and_schema(place), dataset.source_table.casefold())
 
 
@@ -151,6 +152,8 @@ def _database_and_schema(place: Database) -> tuple[str, str]:
         case SourceKind.MSSQL:
             other, _, own = own.replace("[", "").replace("]", "").rpartition(".")
             return other or database, own or "dbo"
+        case SourceKind.FILES:
+            return place.database.rstrip("/"), ""  # names of buckets and objects tell cases apart
         case SourceKind.ORACLE | SourceKind.SQLITE:
             return database, own
     assert_never(place.kind)

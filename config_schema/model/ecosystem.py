@@ -60,13 +60,14 @@ class Classification(Enum):
 
 
 class SourceKind(Enum):
-    """Which database a producer has."""
+    """Which database a producer has, or that it gives files."""
 
     POSTGRESQL = "postgresql"
     MYSQL = "mysql"  # MariaDB too
     SQLITE = "sqlite"
     MSSQL = "mssql"
     ORACLE = "oracle"
+    FILES = "files"
 
 
 DEFAULT_SCHEMA = "public"  # PostgreSQL's; of another kind of server it means the database's own
@@ -76,7 +77,8 @@ DEFAULT_SCHEMA = "public"  # PostgreSQL's; of another kind of server it means th
 class Database:
     """The address of a database; `credential` names the secret with username and password.
 
-    A merge store is on PostgreSQL. For `sqlite`, `database` is the file's path, and host and login are ignored.
+    A merge store is on PostgreSQL. For `sqlite`, `database` is the file's path, and for `files` that of a folder: host
+    and login are then ignored. `files` in a bucket have `s3://bucket/prefix` there, and host and port of its server.
     """
 
     host: str
@@ -87,6 +89,11 @@ class Database:
     kind: SourceKind = SourceKind.POSTGRESQL
     tls: Tls | None = None  # none: as the driver does by itself, and no password in clear text without TLS
     tls_ca: str | None = None  # a file's path, or the Secret or ConfigMap with it; none: the system's CAs
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether it is a file or a folder of the machine that reads it: no server and no login."""
+        return self.kind is SourceKind.SQLITE or (self.kind is SourceKind.FILES and self.database.startswith("/"))
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,33 @@ class OnDelete(Enum):
 
     FOLLOW = "follow"  # live: it is deleted; forensic: its version is closed
     KEEP = "keep"  # it stays, with the batch in which the source had lost it
+
+
+class FileFormat(Enum):
+    """The formats of files."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+
+
+class FilesTaken(Enum):
+    """Which of the files that match are a dataset's rows."""
+
+    ALL = "all"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How the files of a dataset are read. What follows `take` is of CSV."""
+
+    format: FileFormat | None = None  # none: as each file's ending says
+    take: FilesTaken = FilesTaken.ALL
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    null: str = ""  # the text that stands for NULL
 
 
 class IndexMethod(Enum):
@@ -202,6 +236,7 @@ class Dataset:
     indexes: tuple[TableIndex, ...] = ()  # on the merge table, beside that on the key
     strategy: DatasetStrategy = DatasetStrategy.AUTO
     cursor: Cursor | None = None  # given with the strategy `cursor`, and only then
+    files: FileOptions | None = None  # of a producer that gives files: how they are read
 
     @property
     def keeps_deleted(self) -> bool:

@@ -12,6 +12,7 @@ from config_schema.rules import (
     consumption,
     cursors,
     environments,
+    files,
     mapping,
     names,
     platforms,
@@ -86,6 +87,9 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
         "DF1426",
         "`strategy: cursor` and `cursor` of a dataset go together; the columns that `cursor` names exist and have "
         "types that fit.",
+    ),
+    files.files_can_be_read: Rule(
+        "DF1427", "A source of files names a folder or a bucket, and each dataset files in a known format."
     ),
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."

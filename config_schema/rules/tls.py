@@ -12,7 +12,7 @@ from config_schema.tls import Tls
 def tls_can_be_had(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield TLS modes that a driver lacks, and CAs that are missing or not used."""
     for path, database in _databases(ecosystem):
-        if database.kind is SourceKind.SQLITE:
+        if database.is_on_disk:
             if database.tls is not None or database.tls_ca is not None:
                 yield f"{path}.tls", "a file is not reached through a network", "Leave tls and tls_ca out"
         elif database.kind is SourceKind.MSSQL:

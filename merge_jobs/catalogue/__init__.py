@@ -37,7 +37,10 @@ WILDCARD = re.compile(r"[*?\[]")
 SHOWN = 5  # reasons in an error
 OF_TLS = re.compile("ssl|tls|encrypt|trust", re.IGNORECASE)  # how parameters of drivers about it begin
 # SQLAlchemy's names of dialects, and older ones that people still write.
-KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POSTGRESQL, "mariadb": SourceKind.MYSQL}
+KINDS = {kind.value: kind for kind in SourceKind if kind is not SourceKind.FILES} | {
+    "postgres": SourceKind.POSTGRESQL,
+    "mariadb": SourceKind.MYSQL,
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def _usual_port(kind: SourceKind) -> int:
             return 1433
         case SourceKind.ORACLE:
             return 1521
-        case SourceKind.POSTGRESQL | SourceKind.SQLITE:  # a file has none, whatever is written
+        case SourceKind.POSTGRESQL | SourceKind.SQLITE | SourceKind.FILES:  # a file has none, whatever is written
             return 5432
     assert_never(kind)
 
@@ -131,6 +134,8 @@ def found_tables(place: ConnectionInfo, source: Source, only: Collection[str] | 
     """
     if isinstance(source, PostgresSource):
         return postgres_tables(source, only)
+    if place.kind is SourceKind.FILES:
+        return []  # files have no catalogue: what is in one is seen when it is read
     with _session(place, source.where) as session:
         if place.kind is SourceKind.MYSQL:
             return mysql_tables(session, place, only)

@@ -56,7 +56,8 @@ class ConnectionInfo:
 
     def in_full(self) -> str:
         """Return the name with the server, for users who run a command."""
-        return self.database if self.kind is SourceKind.SQLITE else f"{self.database} on {self.host}:{self.port}"
+        on_disk = self.kind is SourceKind.SQLITE or self.database.startswith("/")
+        return self.database if on_disk else f"{self.database} on {self.host}:{self.port}"
 
 
 def place_of(
@@ -67,7 +68,7 @@ def place_of(
     Raises VariableMissing naming the variable that is missing.
     """
     secret = credential or database.credential
-    if database.kind is SourceKind.SQLITE:
+    if database.is_on_disk:
         return ConnectionInfo(database.host, database.port, database.database, database.schema, "", "", database.kind)
     user = secret_value(secret, "username", environment)
     password = secret_value(secret, "password", environment)

@@ -174,7 +174,7 @@ def _is_postgresql(stream: Stream) -> bool:
 
 
 def _server(database: Database) -> str:
-    return database.database if database.kind is SourceKind.SQLITE else f"{database.database} on {database.host}"
+    return database.database if database.is_on_disk else f"{database.database} on {database.host}"
 
 
 class _NamesOnly(MergeStore):
@@ -306,11 +306,15 @@ class _Shown:
         return {}
 
     def _by_dialect(self, section: Section) -> Iterator[str]:
+        source = self.stream.store.source
+        if source.kind is SourceKind.FILES:
+            if "postgres_source.copy_out" in section.statements:
+                yield f"-- the rows of {self.dataset.source_table} in {source.database}\n"
+            return
         # SQLAlchemy is loaded for those who need it.
         from merge_jobs.sources.sql.dialects import DIALECTS
         from merge_jobs.sources.sql.source import select_text
 
-        source = self.stream.store.source
         match section.statements:
             case ("postgres_source.copy_out",):
                 yield f"{select_text(source, self.dataset)};\n"

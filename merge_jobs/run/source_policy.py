@@ -20,6 +20,7 @@ SYNC = "Run dagfactory sync"  # one that comes between the reading of the row an
 NOT_ALLOWED = "is not allowed by the platform's settings"
 NOT_ABSOLUTE = "is no absolute path"
 NO_FILE = "is no regular file"
+NO_FOLDER = "is no folder"
 
 
 class SourceNotAdmitted(CommandWrong):
@@ -57,7 +58,7 @@ def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
     For a database that is a file see admitted_source.
     """
     server = f"{source.host}:{source.port}"
-    if hosts is None or source.kind is SourceKind.SQLITE or server in hosts:
+    if hosts is None or source.is_on_disk or server in hosts:
         return
     raise SourceNotAdmitted(server, NOT_ALLOWED, "Run dagfactory bootstrap, or add it to allowed.source_hosts")
 
@@ -70,26 +71,30 @@ def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
     another file.
     """
     files = None if hosts is None else [one.removeprefix(FILE) for one in hosts if one.startswith(FILE)]
-    if source.kind is not SourceKind.SQLITE or not files:
+    if not source.is_on_disk or not files:
         return source
-    real = _real_path(source.database)
-    if not any(_holds(path, real) for path in files if path.startswith("/")):
+    is_folder = source.kind is SourceKind.FILES
+    real = _real_path(source.database, is_folder)
+    if not any(_holds(path, real + "/" if is_folder else real) for path in files if path.startswith("/")):
         todo = "Run dagfactory bootstrap, or add it to allowed.source_files"
         raise SourceNotAdmitted(source.database, NOT_ALLOWED, todo, real)
     return replace(source, database=real)
 
 
-def _real_path(path: str) -> str:
-    """Return the path without links. Raises SourceNotAdmitted if it is not absolute, or not a regular file."""
+def _real_path(path: str, is_folder: bool) -> str:
+    """Return the path without links. Raises SourceNotAdmitted if it is not absolute, or no file or folder as meant."""
     try:
         if not path.startswith("/"):
             raise SourceNotAdmitted(path, NOT_ABSOLUTE, "Write it from / on in the model")
         real = os.path.realpath(path)
-        is_other = os.path.lexists(real) and not stat.S_ISREG(os.stat(real).st_mode)
+        is_one = stat.S_ISDIR if is_folder else stat.S_ISREG
+        is_other = os.path.lexists(real) and not is_one(os.stat(real).st_mode)
     except (OSError, ValueError) as error:
         reason = f"cannot be read ({type(error).__name__})"
         raise SourceNotAdmitted(path, reason, "Correct the path in the model") from error
     if is_other:
+        if is_folder:
+            raise SourceNotAdmitted(path, NO_FOLDER, "Name the folder of the files in the model")
         raise SourceNotAdmitted(path, NO_FILE, "Name the database's file in the model")
     return real
 
@@ -102,7 +107,7 @@ def _holds(admitted: str, real: str) -> bool:
 
 def check_credential(source: Database, credential: str | None) -> None:
     """Raise RowOutdated if the row and the synced model name different secrets for the source."""
-    if credential is None or credential == source.credential or source.kind is SourceKind.SQLITE:
+    if credential is None or credential == source.credential or source.is_on_disk:
         return
     what = f"the row names the secret {credential!r}, and the model {source.credential!r}"
     raise RowOutdated("--source-credential", credential, what)

@@ -12,6 +12,10 @@ def open_source(place: ConnectionInfo, application_name: str) -> Source:
     """Return a session on the producer's database. Raises StreamFactoryError."""
     if place.kind is SourceKind.POSTGRESQL:
         return PostgresSource(place, application_name)
+    if place.kind is SourceKind.FILES:
+        from merge_jobs.sources.files.source import FilesSource
+
+        return FilesSource(place)
     # SQLAlchemy is loaded for those who need it.
     from merge_jobs.sources.sql.source import SqlAlchemySource
 

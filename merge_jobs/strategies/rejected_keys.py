@@ -52,6 +52,8 @@ def _query(tables: DatasetTables, reason: str) -> str:
     source = tables.store.stream.store.source
     if source.kind is SourceKind.POSTGRESQL:
         return tables.text(f"dataset.{reason}s_query")
+    if source.kind is SourceKind.FILES:
+        return f"look for them in {tables.dataset.source_table} of {source.database}"
     # SQLAlchemy is loaded for those who need it.
     from merge_jobs.sources.sql.key_queries import bad_keys_query
 

@@ -39,10 +39,10 @@ from merge_jobs.sources.sql.dialects import DIALECTS
 from merge_jobs.sources.sql.driver_errors import error_code, meaning
 from merge_jobs.sources.sql.engine import source_engine
 from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
-from merge_jobs.sources.sql.row_writer import RowWriter
 from merge_jobs.sources.sql.since import condition
 from merge_jobs.sources.sql.tls import connecting_failed
-from merge_jobs.sources.sql.values.encoders import bits, encoder, single_precision
+from merge_jobs.sources.values.encoders import bits, encoder, single_precision
+from merge_jobs.sources.values.row_writer import RowWriter
 
 log = logging.getLogger(__name__)
 

@@ -34,6 +34,7 @@ CLASSES = {
     "column": model.Column,
     "table_index": model.TableIndex,
     "cursor": model.Cursor,
+    "file_options": model.FileOptions,
     "dataset": model.Dataset,
     "datastore": model.Datastore,
     "stream_defaults": model.StreamDefaults,

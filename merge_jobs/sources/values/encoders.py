@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from config_schema.model.sql_types import INTEGERS, SqlType, parsed
 from merge_jobs.misfit import Encoder
-from merge_jobs.sources.sql.values import numbers, texts, times
-from merge_jobs.sources.sql.values.numbers import shortest
-from merge_jobs.sources.sql.values.texts import text_encoder
+from merge_jobs.sources.values import numbers, texts, times
+from merge_jobs.sources.values.numbers import shortest
+from merge_jobs.sources.values.texts import text_encoder
 
 FAMILIES: dict[str, Callable[[SqlType, str], Encoder]] = {
     **dict.fromkeys(INTEGERS, numbers.integer_encoder),

@@ -21,8 +21,8 @@ from merge_jobs.misfit import (
     refuse,
     wrong_kind,
 )
-from merge_jobs.sources.sql.values.numbers import float_text, number_text
-from merge_jobs.sources.sql.values.times import duration
+from merge_jobs.sources.values.numbers import float_text, number_text
+from merge_jobs.sources.values.times import duration
 
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NAME_BYTES = 63

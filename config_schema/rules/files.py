@@ -1,0 +1,67 @@
+"""The rules of producers that give files: where they are, which of them a dataset has, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from config_schema.model import (
+    Consistency,
+    Dataset,
+    DatasetStrategy,
+    Datastore,
+    Ecosystem,
+    FileFormat,
+    FileOptions,
+    SourceKind,
+)
+from config_schema.problem import Finding
+
+ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
+OF_CSV = ("delimiter", "quote", "encoding", "null")
+
+
+def files_can_be_read(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield places that are no folder and no bucket, patterns that lead elsewhere, and options that do not fit."""
+    for i, store in enumerate(ecosystem.datastores):
+        at = f"datastores[{i}]"
+        if store.source.kind is SourceKind.FILES:
+            yield from _of_store(at, store)
+        for j, dataset in enumerate(store.datasets):
+            if store.source.kind is SourceKind.FILES:
+                yield from _of_dataset(f"{at}.datasets[{j}]", dataset)
+            elif dataset.files is not None:
+                what = f"{store.name} is a {store.source.kind.value} database, which gives no files"
+                yield f"{at}.datasets[{j}].files", what, "Leave it out, or write kind: files in the datastore's source"
+
+
+def _of_store(at: str, store: Datastore) -> Iterator[Finding]:
+    place = urlsplit(store.source.database)
+    is_bucket = place.scheme == "s3" and place.netloc and not (place.query or place.fragment or place.username)
+    if not store.source.database.startswith("/") and not is_bucket:
+        what = f"{store.source.database!r} is neither a folder nor a bucket"
+        yield f"{at}.source.database", what, "Write the folder's path from / on, or s3://bucket/prefix"
+    if ".." in store.source.database.split("/"):
+        yield f"{at}.source.database", "it goes up by ..", "Write the whole path"
+    if store.consistency is Consistency.MULTI_DATASET:
+        what = "files have no one snapshot of several datasets"
+        yield f"{at}.consistency", what, "Write consistency: single_dataset"
+
+
+def _of_dataset(at: str, dataset: Dataset) -> Iterator[Finding]:
+    pattern, options = dataset.source_table, dataset.files or FileOptions()
+    if dataset.strategy is DatasetStrategy.CURSOR:
+        what = "files are read as a whole, and no cursor passes them"
+        yield f"{at}.strategy", what, "Leave strategy and cursor out"
+    if any(part in ("", ".", "..", "**") for part in pattern.split("/")):
+        what = f"{pattern!r} is no pattern of files below the folder"
+        yield f"{at}.table", what, "Write names with * for any characters, and / between folders"
+    elif options.format is None and not pattern.lower().endswith(ENDINGS):
+        what = f"the ending of {pattern!r} says no format"
+        yield f"{at}.table", what, f"Name the files (*.csv), or give files.format; known endings: {', '.join(ENDINGS)}"
+    is_csv = options.format is FileFormat.CSV or (options.format is None and ".csv" in pattern.lower())
+    given = [name for name in OF_CSV if getattr(options, name) != getattr(FileOptions(), name)]
+    if given and not is_csv:
+        yield f"{at}.files.{given[0]}", "only CSV has it", "Leave it out"
+    elif options.delimiter == options.quote:
+        yield f"{at}.files.quote", "it is the delimiter too", "Choose another character for one of them"

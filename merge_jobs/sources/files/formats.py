@@ -1,0 +1,264 @@
+"""Readers of the formats: each yields rows with the line that they stand in, or the row's number in a Parquet file.
+
+What a reader does not understand is refused with the file and the line. Values are as the format has them: texts of
+CSV, JSON's own types, Arrow's as Python has them.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import islice
+from typing import Any, BinaryIO, cast
+
+from config_schema.model import Column, FileFormat, FileOptions
+from config_schema.model.sql_types import parsed
+from merge_jobs.errors import SourceColumnMissing
+from merge_jobs.sources.files.errors import FileUnreadable, FolderNotRead
+
+LONGEST_LINE = 64 << 20  # bytes of JSON; characters of a field of CSV
+ROWS_AT_ONCE = 1000
+Row = tuple[int, Sequence[Any]]  # the line, and a value for each column
+JSON_TYPES = ("json", "jsonb")
+csv.field_size_limit(LONGEST_LINE)
+
+
+def format_of(options: FileOptions, name: str) -> FileFormat | None:
+    """Return the format that a dataset names, otherwise that of the file's ending; None for another ending."""
+    if options.format is not None:
+        return options.format
+    ending = name.removesuffix(".gz").rpartition(".")[2].lower()
+    return {"csv": FileFormat.CSV, "jsonl": FileFormat.JSON_LINES, "ndjson": FileFormat.JSON_LINES}.get(
+        ending, FileFormat.PARQUET if ending == "parquet" else None
+    )
+
+
+class Reader:
+    """A file of a dataset, being read. `names` are the columns that it has; None for a format that has none."""
+
+    def __init__(
+        self, where: str, name: str, stream: BinaryIO, options: FileOptions, columns: Sequence[Column]
+    ) -> None:
+        """Read the head of the file. Raises SourceColumnMissing, and FileUnreadable."""
+        self._where, self._name, self._options, self._columns = where, name, options, columns
+        kind = format_of(options, name)
+        if kind is None:
+            raise self._unreadable("its ending says no format", todo="Give `format` in `files` of the dataset")
+        if name.endswith(".gz") and kind is not FileFormat.PARQUET:
+            stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        self._line = 1
+        self._text: io.TextIOWrapper | None = None
+        self.names: Sequence[str] | None
+        with self._whole_gzip():
+            match kind:
+                case FileFormat.CSV:
+                    self.names, self._rows = self._csv(stream)
+                case FileFormat.JSON_LINES:
+                    self.names, self._rows = None, self._json_rows(stream)
+                case FileFormat.PARQUET:
+                    self.names, self._rows = self._parquet(stream)
+
+    def close(self) -> None:
+        """Let go of the stream, which its opener closes."""
+        if self._text is not None:
+            self._text.detach()
+            self._text = None
+
+    def parts(self) -> Iterator[list[Row]]:
+        """Yield the rows, some at a time. Raises FileUnreadable with the line."""
+        while True:
+            with self._whole_gzip():
+                part = list(islice(self._rows, ROWS_AT_ONCE))
+            if not part:
+                return
+            yield part
+
+    @contextmanager
+    def _whole_gzip(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise self._unreadable("it is no whole gzip file", self._line) from error
+
+    # --- CSV
+
+    def _csv(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row]]:
+        encoding = "utf-8-sig" if self._options.encoding == "utf-8" else self._options.encoding
+        self._text = io.TextIOWrapper(stream, encoding, errors="strict", newline="")
+        reader = csv.reader(self._text, delimiter=self._options.delimiter, quotechar=self._options.quote, strict=True)
+        header = self._record(reader)
+        if header is None:
+            raise self._unreadable("it is empty, and has no line with the columns' names", 1)
+        twice = [name for name in header if header.count(name) > 1]
+        if twice:
+            raise self._unreadable(f"two columns have the name {twice[0]!r}", 1)
+        self._check(header)
+        return header, self._csv_rows(reader, header)
+
+    def _csv_rows(self, reader: Any, header: Sequence[str]) -> Iterator[Row]:
+        at, null, width = [header.index(one.name) for one in self._columns], self._options.null, len(header)
+        while True:
+            line = reader.line_num + 1
+            record = self._record(reader)
+            if record is None:
+                return
+            if len(record) != width:
+                if not record and width > 1:
+                    continue  # an empty line
+                record = record or [""]
+                if len(record) != width:
+                    raise self._unreadable(f"it has {len(record)} fields, and the first line {width} columns", line)
+            yield line, [None if record[i] == null else record[i] for i in at]
+
+    def _record(self, reader: Any) -> list[str] | None:
+        self._line = line = reader.line_num + 1
+        try:
+            record: list[str] | None = next(reader, None)
+        except csv.Error as error:
+            raise self._unreadable(f"it is no CSV: {_known(str(error))}", line) from error
+        except UnicodeDecodeError as error:
+            # The text is decoded ahead of the line that is read.
+            raise self._unreadable(f"at this line or soon after it a text is no {error.encoding}", line) from error
+        return record
+
+    # --- JSON Lines
+
+    def _json_rows(self, stream: BinaryIO) -> Iterator[Row]:
+        takes = [(one.name, _json_value if _is_json(one) else _as_it_is) for one in self._columns]
+        line = 0
+        while True:
+            line += 1
+            self._line = line
+            text = stream.readline(LONGEST_LINE + 1)
+            if not text:
+                return
+            if len(text) > LONGEST_LINE:
+                raise self._unreadable(f"it has more than {LONGEST_LINE >> 20} MB", line)
+            if not text.strip():
+                continue
+            record = self._record_of_json(text, line)
+            yield line, [None if record.get(name) is None else take(record[name]) for name, take in takes]
+
+    def _record_of_json(self, text: bytes, line: int) -> dict[str, Any]:
+        try:
+            found = json.loads(
+                text.decode("utf-8-sig" if line == 1 else "utf-8"),
+                parse_float=Decimal,
+                parse_constant=_no_number,
+                object_pairs_hook=_once,
+            )
+        except UnicodeDecodeError as error:
+            raise self._unreadable("it is no UTF-8", line) from error
+        except (ValueError, RecursionError) as error:
+            said = str(error) if isinstance(error, _NotOurs) else "it is no JSON, or not whole"
+            raise self._unreadable(said, line) from error
+        if not isinstance(found, dict):
+            raise self._unreadable("it is no JSON object", line)
+        return found
+
+    # --- Parquet
+
+    def _parquet(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row]]:
+        try:
+            import pyarrow as pa
+            from pyarrow import parquet
+        except ImportError as error:
+            todo = "Install airflow-stream-factory[files] into the merge-job image"
+            raise FolderNotRead(
+                self._where, "pyarrow, which reads Parquet, is not installed", todo, retryable=False
+            ) from error
+        try:
+            file = parquet.ParquetFile(stream)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise self._unreadable("it is no whole Parquet file, or encrypted") from error
+        names = list(file.schema_arrow.names)
+        self._check(names)
+        return names, self._parquet_rows(file)
+
+    def _parquet_rows(self, file: Any) -> Iterator[Row]:
+        import pyarrow as pa
+
+        # A text in a column of JSON is JSON, as other databases have it.
+        takes = [_json_text if _is_json(one) else _as_it_is for one in self._columns]
+        wanted, number = [one.name for one in self._columns], 0
+        try:
+            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=wanted):
+                columns = [_values(batch.column(name), take) for name, take in zip(wanted, takes, strict=True)]
+                for row in zip(*columns, strict=True):
+                    number += 1
+                    self._line = number
+                    yield number, row
+        except (pa.ArrowException, OSError, ValueError) as error:
+            what = "a part of it is damaged, or of a type that Python cannot have"
+            raise self._unreadable(what, number + 1) from error
+
+    # --- of all
+
+    def _check(self, names: Sequence[str]) -> None:
+        missing = [one.name for one in self._columns if one.name not in names]
+        if missing:
+            raise SourceColumnMissing(self._where, self._name, missing, names)
+
+    def _unreadable(self, what: str, line: int | None = None, todo: str = "") -> FileUnreadable:
+        return FileUnreadable(self._where, self._name, what, line, todo)
+
+
+class _NotOurs(ValueError):
+    """JSON that means nothing certain."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _NotOurs("a key is in it twice")
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise _NotOurs(f"{word} is no number of JSON")
+
+
+def _is_json(column: Column) -> bool:
+    of = parsed(column.type)
+    return of is not None and of.base in JSON_TYPES and not of.array
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _json_text(value: Any) -> str:
+    return value if isinstance(value, str) else _json_value(value)
+
+
+def _json_value(value: Any) -> str:
+    """Return a value as JSON with every digit of its numbers; the json module has no decimal numbers."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(str(key), ensure_ascii=False)}: {_json_value(one)}" for key, one in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_json_value, value))}]"
+    if isinstance(value, Decimal):
+        return str(value)
+    if value is None or isinstance(value, str | int | float):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _values(column: Any, take: Callable[[Any], Any]) -> Iterable[Any]:
+    values = column.to_pylist()
+    return values if take is _as_it_is else [None if value is None else take(value) for value in values]
+
+
+# What Python's reader of CSV says, which is nothing of the file's.
+KNOWN = ("unexpected end of data", "field larger than field limit", "line contains NUL", "'\"' expected after '\"'")
+
+
+def _known(said: str) -> str:
+    return next((one for one in KNOWN if one in said), "quotes and delimiters do not fit")

@@ -1,0 +1,157 @@
+"""A producer that gives files; see Source. The files that a dataset names are, together, all of its rows.
+
+A file is read as it is at one moment: its size and time are compared before and after, and the batch is tried again if
+they differ. Between files there is no snapshot, so that a stream has one dataset.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from config_schema.model import Dataset, FileOptions, FilesTaken
+from config_schema.model.sql_types import long_name
+from merge_jobs.database.connections import ConnectionInfo
+from merge_jobs.misfit import SURROGATE, Encoder, Misfit, Reason
+from merge_jobs.process import shutdown
+from merge_jobs.sources import Since, SourceColumn, SourcePart
+from merge_jobs.sources.files.errors import FileChanged, FilesMissing, ValueOfFileRefused
+from merge_jobs.sources.files.formats import Reader, Row
+from merge_jobs.sources.files.storage import FoundFile, Storage, matches, storage_of
+from merge_jobs.sources.values.encoders import encoder
+from merge_jobs.sources.values.row_writer import NULL
+
+log = logging.getLogger(__name__)
+
+
+class FilesSource:
+    """The files of a producer, as they were found by `begin`; see Source."""
+
+    def __init__(self, place: ConnectionInfo) -> None:
+        self.place = place
+        self.where = f"source {place}"
+        self._storage: Storage = storage_of(place, self.where)
+        self._files: dict[str, tuple[FoundFile, ...]] = {}  # by dataset
+
+    def begin(self, datasets: Sequence[Dataset]) -> datetime:
+        """Find the files of each dataset, and return the time. Raises FilesMissing."""
+        self._files = {dataset.name: self._found(dataset) for dataset in datasets}
+        return datetime.now(UTC)
+
+    def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
+        """Return the columns of the first file, with the model's types: a file's values are read as such."""
+        modelled = {one.name: long_name(one.type) for one in dataset.columns}
+        with self._reader(dataset, self._files[dataset.name][0]) as reader:
+            there = modelled if reader.names is None else reader.names
+        return {name: SourceColumn(modelled.get(name, "text"), portable=False) for name in there}
+
+    def try_read(self, dataset: Dataset) -> None:
+        """Open each file and read its head. Raises what a read of its rows would."""
+        for file in self._files[dataset.name]:
+            with self._reader(dataset, file):
+                shutdown.check()
+
+    def estimated_rows(self, dataset: Dataset) -> int | None:
+        """Return None: files do not say."""
+        return None
+
+    def copy_out(
+        self,
+        dataset: Dataset,
+        types: Mapping[str, str],
+        binary: bool,
+        into: BinaryIO,
+        part: SourcePart | Since = SourcePart.ROWS,
+    ) -> int:
+        """Write the rows of all files in COPY's text format, and return how many.
+
+        Raises ValueOfFileRefused and FileUnreadable with the file and the line, and FileChanged.
+        """
+        assert not binary, "only PostgreSQL has PostgreSQL's binary format"
+        assert part is SourcePart.ROWS, "the model's rules refuse the strategy cursor for files"
+        names = [column.name for column in dataset.columns]
+        encoders = [encoder(types[name]) for name in names]
+        rows = 0
+        for file in self._files[dataset.name]:
+            with self._reader(dataset, file) as reader:
+                for part in reader.parts():
+                    into.write(self._lines(dataset, file, names, encoders, part))
+                    rows += len(part)
+                    shutdown.check()
+            if self._storage.find(file.name) != file:
+                raise FileChanged(self._where(dataset), file.name)
+        return rows
+
+    def cancel(self) -> None:
+        """Do nothing: reading stops at the next write, because the pipe has no reader any more."""
+        return
+
+    def close(self) -> None:
+        """Do nothing: no file is open between two calls."""
+        return
+
+    def __enter__(self) -> FilesSource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _where(self, dataset: Dataset) -> str:
+        return f"{self.where}: dataset {dataset.name}"
+
+    def _found(self, dataset: Dataset) -> tuple[FoundFile, ...]:
+        pattern, options = dataset.source_table, options_of(dataset)
+        there = sorted(self._storage.files(pattern.count("/")))
+        found = tuple(one for one in there if matches(pattern, one.name))
+        if not found:
+            raise FilesMissing(self._where(dataset), pattern, [one.name for one in there])
+        if options.take is FilesTaken.NEWEST:
+            found = (max(found, key=lambda one: (one.modified, one.name)),)
+        shown = ", ".join(one.name for one in found[:5]) + (", ..." if len(found) > 5 else "")
+        log.info("%s: %d of %d files: %s", self._where(dataset), len(found), len(there), shown)
+        return found
+
+    @contextmanager
+    def _reader(self, dataset: Dataset, file: FoundFile) -> Iterator[Reader]:
+        with self._storage.open(file.name) as stream:
+            reader = Reader(self._where(dataset), file.name, stream, options_of(dataset), dataset.columns)
+            try:
+                yield reader
+            finally:
+                reader.close()
+
+    def _lines(
+        self, dataset: Dataset, file: FoundFile, names: Sequence[str], encoders: Sequence[Encoder], part: Sequence[Row]
+    ) -> bytes:
+        try:
+            return "".join([_line(row, encoders) for _, row in part]).encode()
+        except (Misfit, UnicodeEncodeError):
+            line, column, reason = _first_misfit(part, names, encoders)
+            raise ValueOfFileRefused(self._where(dataset), file.name, line, column, reason) from None
+
+
+def options_of(dataset: Dataset) -> FileOptions:
+    """Return how the dataset's files are read."""
+    return dataset.files or FileOptions()
+
+
+def _line(row: Sequence[Any], encoders: Sequence[Encoder]) -> str:
+    encoded = [NULL if value is None else write(value) for value, write in zip(row, encoders, strict=True)]
+    return "\t".join(encoded) + "\n"
+
+
+def _first_misfit(part: Sequence[Row], names: Sequence[str], encoders: Sequence[Encoder]) -> tuple[int, str, Reason]:
+    for line, row in part:
+        for name, value, write in zip(names, row, encoders, strict=True):
+            try:
+                if value is not None:
+                    write(value).encode()
+            except Misfit as misfit:
+                return line, name, misfit.reason
+            except UnicodeEncodeError:
+                return line, name, Reason(*SURROGATE)
+    raise AssertionError("no value of the part is refused")

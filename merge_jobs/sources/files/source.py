@@ -78,9 +78,9 @@ class FilesSource:
         rows = 0
         for file in self._files[dataset.name]:
             with self._reader(dataset, file) as reader:
-                for part in reader.parts():
-                    into.write(self._lines(dataset, file, names, encoders, part))
-                    rows += len(part)
+                for some in reader.parts():
+                    into.write(self._lines(dataset, file, names, encoders, some))
+                    rows += len(some)
                     shutdown.check()
             if self._storage.find(file.name) != file:
                 raise FileChanged(self._where(dataset), file.name)

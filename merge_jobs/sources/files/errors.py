@@ -25,7 +25,7 @@ class FilesMissing(SourceMismatch):
         super().__init__(where, f"no file matches {pattern!r}: {found}", todo)
 
 
-class FileUnreadable(SourceMismatch):
+class FormatBroken(SourceMismatch):
     """A file is not in the format or the encoding that the model says, or ends before its end.
 
     Correct the file, or the dataset's `files` in the model.

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from config_schema.model import Column, FileFormat, FileOptions
 from config_schema.model.sql_types import parsed
 from merge_jobs.errors import SourceColumnMissing
-from merge_jobs.sources.files.errors import FileUnreadable, FolderNotRead
+from merge_jobs.sources.files.errors import FolderNotRead, FormatBroken
 
 LONGEST_LINE = 64 << 20  # bytes of JSON; characters of a field of CSV
 ROWS_AT_ONCE = 1000
@@ -45,7 +45,7 @@ class Reader:
     def __init__(
         self, where: str, name: str, stream: BinaryIO, options: FileOptions, columns: Sequence[Column]
     ) -> None:
-        """Read the head of the file. Raises SourceColumnMissing, and FileUnreadable."""
+        """Read the head of the file. Raises SourceColumnMissing, and FormatBroken."""
         self._where, self._name, self._options, self._columns = where, name, options, columns
         kind = format_of(options, name)
         if kind is None:
@@ -71,7 +71,7 @@ class Reader:
             self._text = None
 
     def parts(self) -> Iterator[list[Row]]:
-        """Yield the rows, some at a time. Raises FileUnreadable with the line."""
+        """Yield the rows, some at a time. Raises FormatBroken with the line."""
         while True:
             with self._whole_gzip():
                 part = list(islice(self._rows, ROWS_AT_ONCE))
@@ -205,8 +205,8 @@ class Reader:
         if missing:
             raise SourceColumnMissing(self._where, self._name, missing, names)
 
-    def _unreadable(self, what: str, line: int | None = None, todo: str = "") -> FileUnreadable:
-        return FileUnreadable(self._where, self._name, what, line, todo)
+    def _unreadable(self, what: str, line: int | None = None, todo: str = "") -> FormatBroken:
+        return FormatBroken(self._where, self._name, what, line, todo)
 
 
 class _NotOurs(ValueError):

@@ -69,7 +69,7 @@ class FilesSource:
     ) -> int:
         """Write the rows of all files in COPY's text format, and return how many.
 
-        Raises ValueOfFileRefused and FileUnreadable with the file and the line, and FileChanged.
+        Raises ValueOfFileRefused and FormatBroken with the file and the line, and FileChanged.
         """
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
         assert part is SourcePart.ROWS, "the model's rules refuse the strategy cursor for files"

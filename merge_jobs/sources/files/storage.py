@@ -82,7 +82,7 @@ class LocalFolder:
         return FoundFile(name, found.st_size, found.st_mtime)
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading."""
+        """Open a file for reading. Raises FolderNotRead."""
         path = self._folder / name
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self._folder):
@@ -135,7 +135,7 @@ class Bucket:
         self._fs = _s3(place, where)
 
     def files(self, depth: int) -> Iterator[FoundFile]:
-        """Yield the objects whose names have `depth` slashes below the prefix."""
+        """Yield the objects whose names have `depth` slashes below the prefix. Raises FolderNotRead."""
         from pyarrow import fs
 
         with _in_words(self._where):

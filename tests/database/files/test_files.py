@@ -16,8 +16,8 @@ from merge_jobs.run.source_policy import SourceNotAdmitted, admitted_source, che
 from merge_jobs.sources.files.errors import (
     FileChanged,
     FilesMissing,
-    FileUnreadable,
     FolderNotRead,
+    FormatBroken,
     ValueOfFileRefused,
 )
 from merge_jobs.sources.files.storage import LocalFolder, matches
@@ -104,14 +104,14 @@ def test_a_byte_order_mark_empty_lines_and_other_columns_do_no_harm(of_files, fo
 
 HEAD = as_csv([]).decode()
 BROKEN = {
-    "no head": (b"", FileUnreadable, "people.csv, line 1: it is empty"),
+    "no head": (b"", FormatBroken, "people.csv, line 1: it is empty"),
     "a column is missing": (b"id,fullName\n1,x\n", SourceColumnMissing, "has no column 'amount'"),
-    "a name twice": (b"id,id\n1,2\n", FileUnreadable, "line 1: two columns have the name 'id'"),
-    "too few fields": ((HEAD + "1,a,2,,,,\n2,b\n").encode(), FileUnreadable, "people.csv, line 3: it has 2 fields"),
-    "too many fields": ((HEAD + "1,a,2,,,,,,\n").encode(), FileUnreadable, "line 2: it has 9 fields"),
-    "a quote that is not closed": ((HEAD + '1,"a,2,,,,\n2,b,3,,,,\n').encode(), FileUnreadable, "line 2: it is no CSV"),
-    "text after a quote": ((HEAD + '1,"a"b,2,,,,\n').encode(), FileUnreadable, "line 2: it is no CSV"),
-    "no UTF-8": (HEAD.encode() + b"1,a\xff,2,,,,\n", FileUnreadable, "a text is no utf-8"),
+    "a name twice": (b"id,id\n1,2\n", FormatBroken, "line 1: two columns have the name 'id'"),
+    "too few fields": ((HEAD + "1,a,2,,,,\n2,b\n").encode(), FormatBroken, "people.csv, line 3: it has 2 fields"),
+    "too many fields": ((HEAD + "1,a,2,,,,,,\n").encode(), FormatBroken, "line 2: it has 9 fields"),
+    "a quote that is not closed": ((HEAD + '1,"a,2,,,,\n2,b,3,,,,\n').encode(), FormatBroken, "line 2: it is no CSV"),
+    "text after a quote": ((HEAD + '1,"a"b,2,,,,\n').encode(), FormatBroken, "line 2: it is no CSV"),
+    "no UTF-8": (HEAD.encode() + b"1,a\xff,2,,,,\n", FormatBroken, "a text is no utf-8"),
     "HTML": (b"<!DOCTYPE html>\n<html><body>Login</body></html>\n", SourceColumnMissing, "has no column 'id'"),
     "a word where a number is": (
         (HEAD + "1,a,2,,,,\n" + '2,"b\nb",secret,,,,\n').encode(),
@@ -154,15 +154,15 @@ def test_what_is_wrong_in_csv_is_refused_with_its_place_and_nothing_is_lost(of_f
 
 
 OF_JSON = {
-    "no JSON": (b'{"id": 1}\n{"id": \n', FileUnreadable, "people.jsonl, line 2: it is no JSON"),
-    "no object": (b"[1]\n", FileUnreadable, "line 1: it is no JSON object"),
-    "a key twice": (b'{"id": 1, "id": 2}\n', FileUnreadable, "line 1: a key is in it twice"),
-    "NaN": (b'{"id": 1, "amount": NaN}\n', FileUnreadable, "NaN is no number of JSON"),
-    "nested without end": (b'{"id": ' + b"[" * 100_000 + b"\n", FileUnreadable, "line 1: it is no JSON"),
-    "no UTF-8": (b'{"id": 1, "fullName": "\xff"}\n', FileUnreadable, "line 1: it is no UTF-8"),
+    "no JSON": (b'{"id": 1}\n{"id": \n', FormatBroken, "people.jsonl, line 2: it is no JSON"),
+    "no object": (b"[1]\n", FormatBroken, "line 1: it is no JSON object"),
+    "a key twice": (b'{"id": 1, "id": 2}\n', FormatBroken, "line 1: a key is in it twice"),
+    "NaN": (b'{"id": 1, "amount": NaN}\n', FormatBroken, "NaN is no number of JSON"),
+    "nested without end": (b'{"id": ' + b"[" * 100_000 + b"\n", FormatBroken, "line 1: it is no JSON"),
+    "no UTF-8": (b'{"id": 1, "fullName": "\xff"}\n', FormatBroken, "line 1: it is no UTF-8"),
     "an object in a number": (b'{"id": 1, "amount": {"a": 1}}\n', ValueOfFileRefused, "line 1: column amount"),
     "half a character": (b'{"id": 1, "fullName": "\\ud800"}\n', ValueOfFileRefused, "column fullName: half of a"),
-    "HTML": (b"<html>\n", FileUnreadable, "line 1: it is no JSON"),
+    "HTML": (b"<html>\n", FormatBroken, "line 1: it is no JSON"),
 }
 
 
@@ -188,7 +188,7 @@ def test_numbers_of_json_keep_every_digit(of_files, folder):
 def test_a_parquet_file_that_is_not_whole_is_refused(of_files, folder, cut):
     case = of_files(folder, table="people.parquet")
     folder.write("people.parquet", as_parquet(ROWS)[:cut])
-    with pytest.raises(FileUnreadable, match=r"people\.parquet: it is no whole Parquet file"):
+    with pytest.raises(FormatBroken, match=r"people\.parquet: it is no whole Parquet file"):
         case.run(LIVE)
 
 
@@ -197,7 +197,7 @@ def test_a_gzip_file_that_is_not_whole_is_refused(of_files, folder, ending):
     case = of_files(folder, table=f"people.{ending}")
     for content in (FORMATS[ending](ROWS * 100)[:-9], b"not gzip"):
         folder.write(f"people.{ending}", content)
-        with pytest.raises(FileUnreadable, match="it is no whole gzip file"):
+        with pytest.raises(FormatBroken, match="it is no whole gzip file"):
             case.run(LIVE)
 
 

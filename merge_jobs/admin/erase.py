@@ -269,6 +269,7 @@ def _forget_texts(tables: DatasetTables, streams: Collection[str]) -> None:
         tables.run("erased_keys.begin_again", {"key": stream}, metrics=metrics)
         of_stream = {"key": stream, "dataset": tables.name}
         tables.run("erased_keys.forget_texts", of_stream, metrics=metrics, counter=counter)
+        tables.run("cursor.forget_key", {**of_stream, "columns": list(tables.dataset.primary_key)})
         values = {"stream": stream, "dataset": tables.name}
         tables.run("erased_keys.forget_rejected", values, rejected=rejected, key_of_erased=of_erased)
 

@@ -51,6 +51,15 @@ SELECT DISTINCT {mapped_key} FROM {staged_map} m WHERE NOT EXISTS (SELECT FROM {
 -- name: nothing_gone
 CREATE TEMPORARY TABLE ds_gone ON COMMIT DROP AS SELECT {key} FROM {staging} WHERE false
 
+-- name: forget_key
+-- What a position has of a key's column may be of a key that is erased: the next batch reads all rows, or again those
+-- with the last value.
+UPDATE {row_maps} SET guard = CASE
+    WHEN guard -> 'cursor' ->> 'column' = ANY(%(columns)s) THEN guard - 'cursor'
+    ELSE jsonb_set(guard, ARRAY['cursor', 'tie'], 'null')
+END WHERE key = %(key)s AND dataset = %(dataset)s
+    AND (guard -> 'cursor' ->> 'column' = ANY(%(columns)s) OR guard -> 'cursor' ->> 'tie_breaker' = ANY(%(columns)s))
+
 -- name: forget_rows
 -- The number of the merge table's rows is counted by the next batch.
 UPDATE {row_maps} SET guard = guard - 'rows' WHERE key = %(key)s AND dataset = %(dataset)s AND guard ? 'cursor'

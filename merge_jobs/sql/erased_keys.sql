@@ -94,6 +94,9 @@ UPDATE {metrics} SET state = state - 'values' WHERE key = %(key)s AND state ? 'v
 -- So may the changes that batches of a live table have kept of the dataset: the numbers stay.
 UPDATE {metrics} SET state = jsonb_set(state, ARRAY['changes', %(dataset)s, 'keys'], '[]')
 WHERE key = %(key)s AND state #> ARRAY['changes', %(dataset)s] IS NOT NULL;
+-- And how far a batch that did not end has read by a cursor.
+UPDATE {metrics} SET state = state #- ARRAY['datasets', %(dataset)s, 'guard', 'cursor']
+WHERE key = %(key)s AND state #> ARRAY['datasets', %(dataset)s, 'guard', 'cursor'] IS NOT NULL;
 -- And what quality checks have seen. A value that they have measured does not hold for fewer rows.
 UPDATE {metrics} SET state = state #- ARRAY['quality_data', %(dataset)s]
 WHERE key = %(key)s AND state #> ARRAY['quality_data', %(dataset)s] IS NOT NULL;

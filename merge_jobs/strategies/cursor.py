@@ -101,6 +101,14 @@ def measure_cursor(state: Staging, loaded: sql.Composable, *, in_full: bool) -> 
         raise Doubt(BACKWARDS.format(column=state.position.column, batch=reading.batch_id - 1))
 
 
+def measure_without_erased(state: Staging, loaded: sql.Composable, *, in_full: bool) -> None:
+    """Take values of erased keys out of the position, after their rows; BACKWARDS is about all rows that were read."""
+    if state.position is not None and state.kept_away:
+        assert state.reading.now is not None
+        before = None if in_full else state.reading.position
+        state.position = cursors.measure_again(state.tables, loaded, before, state.position, state.reading.now)
+
+
 def _measure(state: Staging) -> None:
     measure_cursor(state, _staging(state.tables), in_full=False)
 
@@ -108,6 +116,7 @@ def _measure(state: Staging) -> None:
 def _keep_away(state: Staging) -> None:
     state.kept_away = keep_away(state.tables, _staging(state.tables))
     state.staged -= state.kept_away
+    measure_without_erased(state, _staging(state.tables), in_full=False)
 
 
 def _take_out_deleted(state: Staging) -> None:
@@ -212,6 +221,7 @@ def _staging(tables: DatasetTables) -> sql.Identifier:
     return tables.store.table(tables.staging_name)
 
 
+MEASURE = ("cursor.measure", "cursor.greatest_tie")
 DELETES_FOUND: Condition[Applying] = Condition(DELETES_FOUND_WORDS, lambda state: _finds_deletes(state.tables))
 NO_DELETES_FOUND: Condition[Applying] = Condition(
     NO_DELETES_FOUND_WORDS, lambda state: not _finds_deletes(state.tables)
@@ -249,6 +259,7 @@ CURSOR = Strategy(
         Step(
             _keep_away,
             (on_store("rows of erased keys are taken out again", "erased_keys.keep_away"),),
+            also=MEASURE,
             when=KEYS_ERASED,
         ),
         Step(

@@ -14,7 +14,14 @@ from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies import key_hash_diff, version_diff
 from merge_jobs.strategies.bulk_copy import read_into
-from merge_jobs.strategies.cursor import CHECK_CURSOR, DELETED_AT_WORDS, deleted_at, measure_cursor
+from merge_jobs.strategies.cursor import (
+    CHECK_CURSOR,
+    DELETED_AT_WORDS,
+    MEASURE,
+    deleted_at,
+    measure_cursor,
+    measure_without_erased,
+)
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
 from merge_jobs.strategies.strategy import KEYS_ERASED, VERSIONS_OUT, Applying, Staging
 
@@ -81,7 +88,7 @@ def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
             when=CURSOR_WANTED,
         ),
         Step(partial(_map_versions, target), versions, when=VERSIONS_WANTED),
-        Step(partial(_keep_away, target), kept_away, when=KEYS_ERASED),
+        Step(partial(_keep_away, target), kept_away, also=MEASURE, when=KEYS_ERASED),
         Step(
             partial(_leave_out_deleted, target),
             (on_store("rows that the source has marked as deleted are taken out again", "cursor.leave_out_deleted"),),
@@ -114,6 +121,7 @@ def _keep_away(target: LoadTarget, state: Staging) -> None:
     tables = state.tables
     state.kept_away = keep_away(tables, tables.store.table(target.rows(tables)))
     state.rows, state.staged = state.rows - state.kept_away, state.staged - state.kept_away
+    measure_without_erased(state, tables.store.table(target.rows(tables)), in_full=True)
     match state.reading.map_kind:
         case MapKind.VERSIONS:
             keep_away_from_map(tables, tables.store.table(target.map(tables)))

@@ -318,7 +318,7 @@ def mark_committed(
     `result` is the run's so far. `counts` are the batch's own: inserted, updated, deleted, total. `measured` are values
     of its quality checks (`move_counter`).
     """
-    values = _values(store, batch, "batch_id", "state", "snapshot_time", "strategy", "attempt")
+    values = _values(store, _without_positions(batch), "batch_id", "state", "snapshot_time", "strategy", "attempt")
     _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
     forget_rejected_keys(store, list(batch.staged))
     move_counter(store, batch.batch_id, result, measured)
@@ -329,6 +329,17 @@ def mark_committed(
     else:
         # The time of each batch is read there for ever.
         store.run("batches.empty_old_batches", old, **_tables(store, "metrics"))
+
+
+def _without_positions(batch: Batch) -> Batch:
+    """Return the batch without values of rows that only a batch which has not ended needs: how far cursors came."""
+    staged = {
+        name: of
+        if of.guard is None
+        else replace(of, guard={fact: of.guard[fact] for fact in of.guard if fact != "cursor"})
+        for name, of in batch.staged.items()
+    }
+    return replace(batch, staged=staged)
 
 
 def remove(store: MergeStore, batch: Batch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -159,6 +159,19 @@ def measure(
             tie = str(max(int(before.tie), int(tie or before.tie)))
     swept_at = now.isoformat() if swept or before is None else before.swept_at
     return CursorPosition(cursor.column, value, swept_at, swept, cursor.tie_breaker, tie), bool(is_behind)
+
+
+def measure_again(
+    tables: DatasetTables, loaded: sql.Composable, before: CursorPosition | None, first: CursorPosition, now: datetime
+) -> CursorPosition:
+    """Return the position `first`, which was measured on all rows, without values of keys that have left the table.
+
+    Values of other columns stay: they are of no key, and the next batch need not read these rows again.
+    """
+    if not {first.column, first.tie_breaker} & {*tables.dataset.primary_key}:
+        return first
+    again, _ = measure(tables, loaded, before, now, first.is_swept)
+    return again if again.value is not None or before is None else replace(again, value=before.value, tie=before.tie)
 
 
 def _cursor(dataset: Dataset) -> Cursor:

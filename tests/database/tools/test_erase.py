@@ -14,7 +14,7 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from config_schema import names
-from config_schema.model import Milestoning
+from config_schema.model import Cursor, DatasetStrategy, Milestoning
 from config_schema.model.quality import Completeness, Expression, Severity
 from config_schema.sql import versions
 from config_schema.sql.versions import TablesOfAnother, TablesTooNew, TablesTooOld
@@ -33,6 +33,7 @@ TABLE = """
     INSERT INTO t SELECT n, 'word ' || n FROM generate_series(1, 200) n;
 """
 # A value that nothing else has, and that every form of quoting would change somehow.
+NUMBER = 7160948371654
 MARK = 'O\'Neil "x"\t\\N,\n%s {}'
 HARD = """
     CREATE TABLE t (name text, code uuid, amount numeric, word text, PRIMARY KEY (name, code, amount));
@@ -387,3 +388,21 @@ def test_who_asked_for_it_is_in_the_history_without_the_key(case, erased):
     case.merge(LIVE)
     erased(case, LIVE, {"id": 5}, "--by=alice", "--reason=ticket 7")
     assert case.query("SELECT erased_by FROM yellowlive_erased_keys") == [("alice",)]
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+@pytest.mark.parametrize(
+    "cursor", [Cursor("id"), Cursor("at", tie_breaker="id")], ids=["of the key", "with a tie breaker"]
+)
+def test_a_cursor_that_has_come_to_it_forgets_it(merging, erased, kind, cursor):
+    case = merging(f"CREATE TABLE t (id bigint PRIMARY KEY, at int); INSERT INTO t VALUES (1, 1), ({NUMBER}, 2)")
+    case.datasets = (replace(case.datasets[0], strategy=DatasetStrategy.CURSOR, cursor=cursor),)
+    for _ in range(2):
+        case.merge(kind)
+    assert str(NUMBER) in everything_in(case)
+    assert erased(case, kind, {"id": NUMBER}).returncode == 0
+    assert str(NUMBER) not in everything_in(case)
+    for number in range(2, 5):
+        case.execute(f"INSERT INTO t VALUES ({number}, {number})")
+        assert case.run(kind).datasets["t"].counts.total == number
+        assert str(NUMBER) not in everything_in(case)

@@ -129,3 +129,42 @@ def test_options_without_a_command_are_those_of_a_database(monkeypatch):
     code, _, said = run("import", "--dsn", "postgresql://h/d", "--name=S")
     assert (code, called[0][1]["handed_on"]) == (0, ["--dsn", "postgresql://h/d", "--name=S"])
     assert "dagfactory model import is now dagfactory model import database" in said
+
+
+SPECIFICATION = PAYMENTS.with_name("polygon_stocks.uis.yaml")
+CONNECTION = PAYMENTS.with_name("shop.airbyte.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "dataset"),
+    [
+        (["uis", SPECIFICATION, "--dsn=postgresql://h/d", "--key=daily_aggregates=timestamp"], "daily_aggregates"),
+        (["airbyte", CONNECTION, "--credential", "shop-reader", "--key", "visits=at"], "all_visits"),
+    ],
+    ids=["uis", "airbyte"],
+)
+def test_other_files_become_a_part_of_a_model_too(arguments, dataset, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(EXAMPLES, model)
+    (model / "ecosystem").mkdir()
+    part = model / "ecosystem" / "part.yaml"
+    code, printed, said = run("import", *arguments, "--out", part)
+    assert (code, printed) == (0, "")
+    assert said.count("\nnot in the model: ") + 1 == part.read_text().count("# Not in the model: ") > 10
+    stores = load_placed(model)[0].ecosystem.datastores
+    assert dataset in [one.name for one in stores[-1].datasets]
+
+
+@pytest.mark.parametrize("command", [["uis", SPECIFICATION], ["airbyte", CONNECTION]], ids=["uis", "airbyte"])
+def test_other_files_refuse_options_that_cannot_be_met(command, tmp_path):
+    (tmp_path / "there.yaml").write_text("")
+    for options, why in (
+        (["--out", tmp_path / "there.yaml"], "exists already"),
+        (["--key", "orders"], "names no table with its columns"),
+        (["--dsn", "postgresql://h/d", "--key", "nosuch=id"], "there is no table 'nosuch'"),
+        (["--dsn", "http://h/d"], "this is no well-formed DSN"),
+        (["--dsn", "postgresql://h"], "it names no database"),
+    ):
+        code, printed, said = run("import", *command, *options)
+        assert (code, printed) == (1, "")
+        assert why in said

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from config_schema.model import Cursor, DatasetStrategy, Milestoning, SourceKind
@@ -25,22 +25,29 @@ TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text, changed int, gone int)"
 LOOKBACK = 2
 RARELY = 10**6
 
-keys = st.integers(1, 6)
+FIRST = {key: ("x", 4 + key, None) for key in range(1, 7)}  # what the first batch loads, unless that is changed too
+
+keys = st.integers(1, 8)
 # A row comes so much later than the newest one: tied with it, within the lookback, and after it.
-lateness = st.sampled_from([-1, -1, 0, 0, 1, LOOKBACK, LOOKBACK + 1, 7])
-writes = st.tuples(keys, st.sampled_from(["x", "X", None]), lateness, st.sampled_from([None, None, None, 1]))
+lateness = st.sampled_from([-1, 0, 1, LOOKBACK, LOOKBACK + 1, 7])
+writes = st.tuples(keys, st.sampled_from(["x", "X", None]), lateness, st.sampled_from([None, 1]))
 deletes = st.tuples(keys)
-changes = st.lists(st.one_of(writes, writes, writes, deletes), max_size=5)
+changes = st.lists(st.one_of(writes, writes, deletes), min_size=1, max_size=4)
 crashes = st.sampled_from([None, None, None, "ingest", "merge_datasets", "write_result", "_commit"])
 # Whether a batch sweeps, in a history whose model has sweeps.
-histories = st.lists(st.tuples(changes, st.booleans(), crashes), min_size=1, max_size=6)
+histories = st.lists(st.tuples(changes, st.booleans(), crashes), min_size=3, max_size=6)
+
+# Histories that must not be left to chance: each with a kill, and a batch after it.
+TOO_LATE = [([(1, "X", 0, None)], True, None), ([(8, "x", 7, None)], True, "ingest"), ([(2,)], True, None)]
+MARKED = [([(1, "X", 0, None)], False, None), ([(2, "x", -1, 1)], False, "ingest"), ([(2, "x", -1, None)], False, None)]
+BACKWARDS = [([(1, "X", -1, None)], False, None), ([(1,)], False, "_commit"), ([(3,)], True, "merge_datasets")]
 
 
 @dataclass
 class Truth:
     """The producer's rows, the newest value so far, what batches know of the rows, and every version that they saw."""
 
-    rows: dict = field(default_factory=dict)
+    rows: dict = field(default_factory=lambda: dict(FIRST))
     newest: int = 10
     cursor: int | None = None
     seen: dict = field(default_factory=dict)
@@ -106,8 +113,11 @@ def test_a_random_history_holds_the_law_of_cursors(merging, marks, kind_of_sourc
         read_from(case, producer)
         connect, mark = producer.connect, "?"
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(histories, st.booleans())
+    @example(TOO_LATE, True)
+    @example(MARKED, False)
+    @example(BACKWARDS, True)
     def follows_the_truth(history, has_sweeps):
         begin_anew(case)
         truth = Truth()

@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_plugin.formats.draft import Draft, leave_out
-from airflow_plugin.formats.parts import ANYTHING, MAPPING, NUMBER, TEXT, TEXTS, DocumentNode, ImportReport
+from airflow_plugin.formats.parts import ANYTHING, MAPPING, NUMBER, TEXT, TEXTS, DocumentNode, ImportReport, Schema
 from airflow_plugin.formats.types import of_json_schema
 from config_schema.errors import UnknownName, ValueWrong
 from config_schema.load.described import LeftOut
 from config_schema.model import Dataset
 from config_schema.model.plain_data import structured
+from config_schema.schemas import json_schema
+from config_schema.schemas.validator import validator
 
 A_CHECK = "Write a quality check of the model, if it is to be checked: see docs/quality.md"
 # Of a property: what the type says, and words for people and programs that change no value.
 SAID = ("type", "format", "airbyte_type", "$schema")
 NO_KEY = "the file does not say which columns name a row, and the model needs a key"
+VALUES: Schema = json_schema("ecosystem")["$defs"]["accepted_values_check"]["properties"]["values"]
 KEY = re.compile(r"([^=]+)=(.+)")
 
 Keys = Mapping[str, Sequence[str]]
@@ -33,6 +36,7 @@ class Rows:
     required: list[str] = field(default_factory=list)
     bounds: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     patterns: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[Any]] = field(default_factory=dict)  # the only values of a column
 
 
 def keys_given(options: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -83,6 +87,8 @@ def read_rows(schema: DocumentNode) -> Rows:
             found.bounds[name] = (low, high)
         if (pattern := part.take("pattern", TEXT)) is not None:
             found.patterns[name] = pattern
+        if kind is not None and validator(VALUES)(part.peek("enum")):
+            found.choices[name] = part.take("enum", VALUES)
         part.finish(dict.fromkeys(("minLength", "maxLength", "enum"), A_CHECK))
     schema.finish()
     return found
@@ -125,4 +131,8 @@ def _checks(rows: Rows, severity: str) -> list[dict[str, Any]]:
         number += 1
         check = {"kind": "pattern", "name": f"pattern_{number}", "severity": severity, "column": name}
         found.append({**check, "pattern": pattern})
+    for name, values in rows.choices.items():
+        number += 1
+        check = {"kind": "accepted_values", "name": f"values_{number}", "severity": severity, "column": name}
+        found.append({**check, "values": values})
     return found

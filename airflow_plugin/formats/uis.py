@@ -262,6 +262,7 @@ def _columns(part: DocumentNode, contract: Rows) -> tuple[Rows, dict[str, str]]:
             part.report.unsaid(rows.places[column], what, "Let it write the column")
     rows.required = [one for one in contract.required if one in rows.columns]
     rows.bounds = {key: value for key, value in contract.bounds.items() if key in rows.columns}
+    rows.choices = {key: value for key, value in contract.choices.items() if key in rows.columns}
     rows.patterns = {key: value for key, value in contract.patterns.items() if key in rows.columns}
     return rows, {one: column for column, one in mapping.items()}
 

@@ -6,15 +6,32 @@ A check of one column stands at its property, others at the schema object, with 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from airflow_plugin.formats.odcs.words import ENGINE, SEVERITIES, Own, custom
 from airflow_plugin.formats.parts import ANY_TEXT, INTEGER, MAPPING, TEXT, TEXTS, DocumentNode, Schema
 from config_schema.model.plain_data import plain
-from config_schema.model.quality import NotNull, Pattern, QualityCheck, RowCount, Unique
+from config_schema.model.quality import AcceptedValues, NotNull, Pattern, QualityCheck, RowCount, Unique
 from config_schema.schemas import json_schema
+from config_schema.schemas.validator import validator
 
-METRICS = {"not_null": "nullValues", "unique": "duplicateValues", "pattern": "invalidValues", "row_count": "rowCount"}
+METRICS = {
+    "not_null": "nullValues",
+    "unique": "duplicateValues",
+    "pattern": "invalidValues",
+    "accepted_values": "invalidValues",
+    "row_count": "rowCount",
+}
+# What a metric with its arguments and bounds says of a check; its other keys are custom properties.
+SAID = {
+    "not_null": ("columns",),
+    "unique": ("columns",),
+    "pattern": ("column", "pattern"),
+    "accepted_values": ("column", "values"),
+    "row_count": ("min", "max"),
+}
+OF_EACH = ("name", "severity", "kind")
 POSITION = "position"
 AT_LEAST, AT_MOST, BETWEEN, EXACTLY = "mustBeGreaterOrEqualTo", "mustBeLessOrEqualTo", "mustBeBetween", "mustBe"
 OPERATORS = (
@@ -29,6 +46,7 @@ OPERATORS = (
 )
 WORDS = {"warning": "warn", "warn": "warn", "info": "warn", "error": "fail", "fail": "fail", "critical": "fail"}
 CHECK: Schema = {"$ref": "#/$defs/quality_check", "$defs": json_schema("ecosystem")["$defs"]}
+VALUES: Schema = json_schema("ecosystem")["$defs"]["accepted_values_check"]["properties"]["values"]
 BOUND: Schema = {"description": "Write a bound"}
 NO_CHECK = "Write a check of the model that says the same, if one does: see docs/quality.md"
 MOST_NAME = 100
@@ -42,16 +60,15 @@ def written_checks(checks: Iterable[QualityCheck], columns: Collection[str]) -> 
         column, said = _metric(check)
         if column and column not in columns:
             column, said = OBJECT, _engine(check)
-        where = found.setdefault(column, [])
-        where.append(
-            {
-                "name": check.name,
-                "severity": SEVERITIES[check.severity.value],
-                **said,
-                **custom({POSITION: position}),
-            }
-        )
+        more = _unsaid(check) if said["type"] == "library" else {}
+        named = {"name": check.name, "severity": SEVERITIES[check.severity.value]}
+        found.setdefault(column, []).append({**named, **said, **custom({POSITION: position, **more})})
     return found
+
+
+def _unsaid(check: QualityCheck) -> dict[str, Any]:
+    """Return the keys of a check that its metric does not say."""
+    return {key: value for key, value in plain(check).items() if key not in (*OF_EACH, *SAID[check.kind.value])}
 
 
 def _metric(check: QualityCheck) -> tuple[str, dict[str, Any]]:
@@ -63,17 +80,24 @@ def _metric(check: QualityCheck) -> tuple[str, dict[str, Any]]:
                 return check.columns[0], said
             return OBJECT, {**said, "arguments": {"properties": list(check.columns)}}
         case Pattern():
-            arguments = {"pattern": check.pattern}
-            return check.column, {
-                "type": "library",
-                "metric": METRICS[check.kind.value],
-                "arguments": arguments,
-                EXACTLY: 0,
-            }
+            return check.column, _invalid({"pattern": check.pattern})
+        case AcceptedValues():
+            return check.column, _invalid({"validValues": list(check.values)})
         case RowCount() if check.min is not None or check.max is not None:
             return OBJECT, {"type": "library", "metric": METRICS[check.kind.value], **_bounds(check.min, check.max)}
         case _:
             return OBJECT, _engine(check)
+
+
+@cache
+def _own_keys(kind: str) -> list[str]:
+    """Return the keys of a kind of check that are custom properties, if it has a metric."""
+    known = json_schema("ecosystem")["$defs"][f"{kind}_check"]["properties"]
+    return [key for key in known if key not in (*OF_EACH, *SAID[kind])] if kind in SAID else []
+
+
+def _invalid(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "library", "metric": METRICS["pattern"], "arguments": arguments, EXACTLY: 0}
 
 
 def _engine(check: QualityCheck) -> dict[str, Any]:
@@ -101,12 +125,13 @@ def read_checks(
     for number, (column, item) in enumerate(items):
         own = Own(item)
         position = own.take(POSITION, INTEGER)
-        own.finish()
         check = _read(column, item, columns)
         if check is not None:
+            check |= own.of_model(f"{check['kind']}_check", *_own_keys(check["kind"]))
             check["name"] = _free(check["name"], taken)
             taken.add(check["name"])
             found.append((number if position is None else position, check, item.path))
+        own.finish()
     return [(check, path) for _, check, path in sorted(found, key=lambda one: one[0])]
 
 
@@ -152,14 +177,28 @@ def _of_metric(column: str, item: DocumentNode, names: Mapping[str, str]) -> dic
         columns = [column] if column else (arguments.take("properties", TEXTS) if arguments else None)
         kind = "not_null" if metric == "nullValues" else "unique"
         said = {"kind": kind, "columns": [names.get(one, one) for one in columns]} if columns else None
+    elif metric == "nullValues" and column and list(operators) == [AT_MOST] and item.peek("unit") == "percent":
+        share = operators[AT_MOST]
+        if isinstance(share, int | float) and 0 <= share <= 100:
+            said = {"kind": "completeness", "columns": [column], "min": round(1 - share / 100, 10)}
     elif operators == {EXACTLY: 0} and metric == "invalidValues" and column and arguments is not None:
-        pattern = arguments.take("pattern", TEXT)
-        said = {"kind": "pattern", "column": column, "pattern": pattern} if pattern else None
+        said = _valid(column, arguments)
     if said is not None:
         item.take("unit", ANY_TEXT)  # 0 rows are 0 percent
         if arguments is not None:
             arguments.finish()
     return said
+
+
+def _valid(column: str, arguments: DocumentNode) -> dict[str, Any] | None:
+    """Return the check that a column has none but valid values; None if the arguments say nothing that it can."""
+    if "validValues" in arguments:
+        if not validator(VALUES)(arguments.peek("validValues")):  # null is none of ours: it passes
+            return None
+        values = arguments.take("validValues", VALUES)
+        return {"kind": "accepted_values", "column": column, "values": values}
+    pattern = arguments.take("pattern", TEXT)
+    return {"kind": "pattern", "column": column, "pattern": pattern} if pattern else None
 
 
 def _of_bounds(operators: dict[str, Any]) -> dict[str, Any] | None:

@@ -152,7 +152,7 @@ PORTS = st.integers(1, 65535)
 
 @st.composite
 def datastores(draw: Any, number: int, teams: list[str]) -> Datastore:
-    kind = draw(st.sampled_from(SourceKind))
+    kind = draw(st.sampled_from([one for one in SourceKind if one is not SourceKind.FILES]))  # which needs more keys
     tls = draw(st.none() | st.sampled_from([Tls.REQUIRE, Tls.DISABLE])) if kind is SourceKind.POSTGRESQL else None
     source = Database(
         f"pg-{number}",

@@ -19,10 +19,11 @@ from config_schema.load.documents import structured
 from config_schema.load.folder import load_placed
 from config_schema.load.model_yaml import load
 from config_schema.model import Classification, Column, Database, Datastore, SourceKind
-from config_schema.model.quality import NotNull, RowCount, Severity, Unique
+from config_schema.model.quality import AcceptedValues, Completeness, NotNull, Pattern, RowCount, Severity, Unique
 from tests.unit.formats.documents import mappings
 
 PAYMENTS = Path(__file__).parent / "files" / "payments.odcs.yaml"
+WARN = Severity.WARN
 HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nname: Shop\n"
 SERVER = "servers: [{server: s, type: postgres, host: h, port: 5432, database: d, schema: public}]\n"
 SCHEMA = "schema: [{name: t, properties: [{name: id, physicalType: int, primaryKey: true}]}]\n"
@@ -305,6 +306,54 @@ def test_the_words_of_version_3_0_are_read(tmp_path):
     store, places = imported(written(tmp_path, text + checked))
     assert store.datasets[0].checks == (NotNull("not_null_id", Severity.WARN, ("id",)),)
     assert places == ["7 team"]
+
+
+@pytest.mark.parametrize(
+    ("quality", "check"),
+    [
+        (
+            "{metric: nullValues, mustBeLessOrEqualTo: 5, unit: percent}",
+            Completeness("completeness_c", WARN, ("c",), 0.95),
+        ),
+        ("{metric: nullValues, mustBeLessThan: 5, unit: percent}", None),
+        ("{metric: nullValues, mustBe: 0, unit: percent}", NotNull("not_null_c", WARN, ("c",))),
+        ("{metric: duplicateValues, mustBe: 0}", Unique("unique_c", WARN, ("c",))),
+        (
+            "{metric: invalidValues, mustBe: 0, arguments: {validValues: [a, 'no']}}",
+            AcceptedValues("accepted_values_c", WARN, "c", ("a", "no")),
+        ),
+        ("{metric: invalidValues, mustBe: 0, arguments: {validValues: [a, null]}}", None),
+        ("{metric: invalidValues, mustBe: 0, arguments: {pattern: '^a'}}", Pattern("pattern_c", WARN, "c", "^a")),
+        ("{metric: invalidValues, mustBeLessThan: 9, arguments: {pattern: '^a'}}", None),
+        ("{metric: missingValues, mustBe: 0}", None),
+        ("{metric: rowCount, mustBe: 0}", None),  # of a column, there is none
+        ("{type: sql, query: SELECT 1, mustBe: 1}", None),
+        ("{type: custom, engine: soda, implementation: 'x'}", None),
+        ("{type: text, name: nice}", None),
+    ],
+)
+def test_a_metric_is_a_check_if_the_model_says_the_same(quality, check, tmp_path):
+    more = f"{{name: c, physicalType: text, quality: [{quality}]}}"
+    store, places = imported(written(tmp_path, HEAD + SERVER + SCHEMA.replace("}]}]", f"}}, {more}]}}]")))
+    assert store.datasets[0].checks == ((check,) if check else ())
+    assert places == ([] if check else ["7 schema[0].properties[1].quality[0]"])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "low", "high"),
+    [
+        ("mustBe: 5", 5, 5),
+        ("mustBeGreaterThan: 5", 6, None),
+        ("mustBeGreaterOrEqualTo: 5", 5, None),
+        ("mustBeLessThan: 5", None, 4),
+        ("mustBeLessOrEqualTo: 5", None, 5),
+        ("mustBeBetween: [5, 9]", 5, 9),
+    ],
+)
+def test_bounds_of_a_row_count_are_the_model_s(bounds, low, high, tmp_path):
+    schema = SCHEMA.replace("{name: t,", f"{{name: t, quality: [{{metric: rowCount, {bounds}}}],")
+    store, _ = imported(written(tmp_path, HEAD + SERVER + schema))
+    assert store.datasets[0].checks == (RowCount("row_count", WARN, low, high),)
 
 
 def test_a_folder_without_contracts_and_a_name_for_several_are_refused(tmp_path):

@@ -117,17 +117,40 @@ def datastores(draw: Any) -> Datastore:
     return structured(said, Datastore)
 
 
-@settings(max_examples=100)
-@given(store=datastores())
-def test_each_key_of_a_datastore_survives_whatever_it_is(store):
-    """A key that the model gets later is written and read too, or this fails."""
-    model = Model(Ecosystem("E", (), (store,)), ())
+def same_again(store: Datastore) -> dict[str, Any]:
+    """The contract of a datastore, which an import makes the same datastore of."""
+    contract = contract_of(Model(Ecosystem("E", (), (store,)), ()), store)
+    assert [error.message for error in VALIDATOR.iter_errors(contract)] == []
     with tempfile.TemporaryDirectory() as made:
         file = Path(made) / "store.odcs.yaml"
-        contract = contract_of(model, store)
-        assert list(VALIDATOR.iter_errors(contract)) == []
         file.write_text(export_text(contract))
         doc = document(ImportReport(file))
         again = read_contract(doc, Own(doc), Choice(), alone=False)
     assert again.of.datastore == store
     assert again.report.notes == []
+    return contract
+
+
+CHECKS = [part["then"]["$ref"].rpartition("/")[2] for part in SCHEMA["$defs"]["quality_check"]["allOf"]]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["all keys", "keys that are needed"])
+@pytest.mark.parametrize("name", CHECKS)
+def test_each_kind_of_check_survives(name, whole):
+    schema = SCHEMA["$defs"][name]
+    keys = schema["properties"] if whole else schema["required"]
+    check = {key: one.get("const", one["examples"][0]) for key, one in schema["properties"].items() if key in keys}
+    names = dict.fromkeys(["email", check.get("column", "email"), *check.get("columns", ())])
+    columns = [{"name": "id", "type": "int", "nullable": False}]
+    columns += [{"name": one, "type": "text"} for one in names if one != "id"]
+    said = {"name": "d", "primary_key": ["id"], "columns": columns, "checks": [check]}
+    source = {"host": "h", "database": "d", "credential": "c"}
+    contract = same_again(structured({"name": "S", "source": source, "datasets": [said]}, Datastore))
+    assert "'quality': [{" in str(contract["schema"][0])
+
+
+@settings(max_examples=100)
+@given(store=datastores())
+def test_each_key_of_a_datastore_survives_whatever_it_is(store):
+    """A key that the model gets later is written and read too, or this fails."""
+    same_again(store)

@@ -16,7 +16,7 @@ from airflow_plugin.formats.written import export_text
 from config_schema.errors import ProblemsFound, UnknownName, ValueWrong
 from config_schema.load.model_yaml import load
 from config_schema.model import Column, Database, Datastore, SourceKind
-from config_schema.model.quality import NotNull, Range, Severity
+from config_schema.model.quality import AcceptedValues, NotNull, Range, Severity
 from tests.unit.formats.documents import mappings
 
 FILES = Path(__file__).parent / "files"
@@ -158,6 +158,17 @@ def test_a_mapping_from_fields_to_columns_is_turned(tmp_path):
     endpoints = [{"name": "orders", "field_mapping": {"identifier": "id", "when": "at"}}]
     store, _ = imported(written(tmp_path, endpoints=endpoints), BY_ID)
     assert [column.name for column in store.datasets[0].columns] == ["id", "at"]
+
+
+def test_a_list_of_values_is_a_check(tmp_path):
+    properties = {
+        "id": {"type": "integer"},
+        "state": {"type": "string", "enum": ["open", "closed"]},
+        "odd": {"type": ["string", "null"], "enum": ["a", None]},
+    }
+    store, notes = imported(written(tmp_path, schema_contract={"properties": properties}), BY_ID)
+    assert store.datasets[0].checks == (AcceptedValues("values_1", Severity.WARN, "state", ("open", "closed")),)
+    assert [place.split()[1] for place, _ in notes] == ["provider.schema_contract.properties.odd.enum"]
 
 
 @pytest.mark.parametrize("mode", ["streaming", "websocket", "webhook", "graphql_subscription"])

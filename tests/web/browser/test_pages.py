@@ -80,6 +80,35 @@ def test_no_page_is_wider_than_a_narrow_window(looking, run_id):
         assert not seen.page.locator(".sf-page").evaluate(WIDE), name
 
 
+@pytest.fixture
+def long_row(site: Site) -> Iterator[str]:
+    """A row with a key of one long word; the key."""
+    table, key = names.stream_table(LIVE), "Warehouse_of_the_northern_region_and_of_all_its_harbours"
+    insert = f"INSERT INTO {table} (stream_key, config_json, status) VALUES (%s, '{{}}', 'active')"
+    site.execute("datasurface_merge", insert, key)
+    yield key
+    site.execute("datasurface_merge", f"DELETE FROM {table} WHERE stream_key = %s", key)
+
+
+def test_a_long_name_leaves_room_for_the_state_in_a_narrow_window(looking, long_row):
+    seen = looking()
+    seen.page.set_viewport_size(NARROW)
+    seen.go("/plugin/streams/list")
+    line = seen.page.get_by_role("row").filter(has_text=long_row)
+    expect(line.get_by_text("quarantined")).to_be_in_viewport(ratio=1)
+    seen.go("/plugin/streams/list?view=cards")
+    expect(seen.page.get_by_role("heading", name=long_row)).to_be_visible()
+    assert not seen.page.locator(".sf-page").evaluate(WIDE)
+
+
+def test_who_may_create_no_stream_hears_it_before_anything_is_typed(looking):
+    seen = looking()
+    seen.page.route("**/stream_factory/api/me", lambda route: route.fulfill(json={"name": "ann", "can_create": False}))
+    seen.go(f"/plugin/streams/new?platform={LIVE}")
+    expect(seen.page.get_by_text("None of your roles may create streams")).to_be_visible()
+    expect(seen.page.get_by_role("combobox", name="Platform")).to_have_count(0)
+
+
 def test_a_question_holds_no_barrier_and_is_answered_by_keyboard(looking):
     seen = looking("dark")
     seen.go(STREAM)
@@ -150,8 +179,9 @@ def test_a_refusal_is_shown_with_what_to_do(looking):
         seen.page.goto(seen.site.address("/plugin/streams"))
         expect(seen.page.get_by_text(f"it is down: {status}")).to_be_visible()
         expect(seen.page.get_by_text("Look at it")).to_be_visible()
-        again = seen.page.get_by_role("link", name="Log in") if status == 401 else seen.page.get_by_text("Try again")
-        expect(again).to_be_visible()
+        # A right that one lacks does not come by asking again.
+        expect(seen.page.get_by_role("link", name="Log in")).to_have_count(1 if status == 401 else 0)
+        expect(seen.page.get_by_text("Try again")).to_have_count(1 if status == 503 else 0)
         seen.picture(f"refused-{status}")
         seen.page.unroute_all()
 

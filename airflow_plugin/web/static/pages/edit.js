@@ -44,11 +44,15 @@ function Create({ schema, platforms }) {
   const [waiting, setWaiting] = React.useState(null); // another beginning, which would discard what was typed
   const begin = (act) => (isUnsaved.current ? setWaiting(() => act) : act());
   const platform = query.platform ?? (platforms.length === 1 ? platforms[0].platform : "");
-  const given = useAnswer(platform ? at("platforms", platform, "config") : null);
+  const me = useAnswer(at("me"));
+  const given = useAnswer(platform && me.data?.can_create ? at("platforms", platform, "config") : null);
   const choose = (name) => {
     setCopy({ turn: copy.turn + 1 });
     change({ platform: name });
   };
+  if (me.data && !me.data.can_create) {
+    return h(Notice, { status: "warning", title: "None of your roles may create streams" }, "Ask for a role of creator_roles, or commit the stream to the model.");
+  }
   return h(
     "div",
     null,

@@ -62,7 +62,7 @@ export function Panel({ title, tools, children, ...rest }) {
     h(
       Chakra.Flex,
       { align: "center", justify: "space-between", wrap: "wrap", px: 3, py: 1, minH: "10", columnGap: 3, borderBottomWidth: 1 },
-      h(Chakra.Heading, { as: "h2", size: "sm" }, title),
+      h(Chakra.Heading, { as: "h2", size: "sm", minW: 0, overflowWrap: "anywhere" }, title),
       tools,
     ),
     h(Chakra.Box, { px: 3, py: 2, overflowX: "auto" }, children),

@@ -249,6 +249,9 @@ def test_a_new_stream_is_made_of_what_the_model_has_and_nothing_is_red_before_so
     expect(page.get_by_label("Name of the stream stream_key")).to_have_value("Store1")
     expect(page.get_by_label("Secret of the source source_credential_secret_name")).to_have_value("customer-db")
     expect(page.get_by_label("customers", exact=True)).to_be_checked()
+    create = page.get_by_role("button", name="Create the stream")
+    expect(create).to_be_enabled()
+    expect(create).to_have_css("opacity", "1")  # a button that becomes enabled fades in
     seen.picture("new-picked")
     assert seen.barriers() == []
     page.get_by_text("addresses", exact=True).click()

@@ -438,6 +438,17 @@ def test_versions_are_valid_from_a_column_beside_the_cursor(merging):
     assert case.query(ends) == [(2, "2026-01-03")]
 
 
+def test_a_model_in_yaml_is_read_by_its_cursor(merging, tmp_path, read_result):
+    case = by_cursor(merging(TABLE), lookback=1, delete_sweep=RARELY, nulls=NullCursors.READ)
+    loaded, unchanged = Counts(10, 0, 0, 0, 10), Counts(0, 0, 0, 10, 10)
+    for run_id, expected in (("first", ("initial", loaded)), ("second", ("cursor", unchanged))):
+        child = case.start_child(LIVE, tmp_path, run_id)
+        output, errors = child.communicate(timeout=300)
+        assert child.returncode == 0, errors
+        assert did(read_result(output)) == expected
+    assert read_result(output).partly_read == ("t",)
+
+
 def test_a_view_is_read_by_its_cursor(merging):
     case = by_cursor(merging(TABLE))
     case.execute("CREATE VIEW v AS SELECT id, upper(word) AS word, changed, gone_at FROM t")

@@ -138,6 +138,7 @@ def _sweep(state: Staging) -> None:
     if state.reading.erased:
         rows -= keep_away(swept, keys)
     swept.run("cursor.analyze_keys")
+    set_work_memory(swept, "ds_keys", str(tables.store.value("diff.temporary_schema")))
     refuse_bad_keys(swept, keys)
     row = tables.run(".sweep").fetchone()
     assert row is not None
@@ -277,6 +278,9 @@ CURSOR = Strategy(
                 on_store(
                     "those that the merge table has and the source not are gone",
                     "cursor.analyze_keys",
+                    "diff.temporary_schema",
+                    "dataset.size_of_staging",
+                    "dataset.work_memory",
                     "dataset.null_keys",
                     "dataset.duplicate_keys",
                     ".sweep",

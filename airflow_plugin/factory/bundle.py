@@ -1,13 +1,19 @@
 """A bundle of DAGs of which Airflow parses only what has changed, for platforms with many streams (docs/factory.md).
 
 It is configured in `[dag_processor] dag_bundle_config_list`, as `dagfactory bootstrap --bundle` prints it. The dag-
-processor calls `refresh` each second, between parses, and must not be delayed: a thread queries the database
-(watch.py).
+processor asks each second, between parses, whether it is time to refresh the bundle (`refresh_interval`), and must not
+be delayed: a thread queries the database (watch.py).
+
+After each refresh Airflow loads every DAG of the bundle to see whether its file is still there: with 10,000 streams
+that would take a sixth of a core if it were done each second. A file that is only to be parsed again needs none:
+Airflow sees its time. So the bundle says that it is time if files came or went, something is to be reported, or a
+minute is over.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -25,10 +31,12 @@ from airflow_plugin.factory.shard_files.stored import stored_dags
 from airflow_plugin.factory.shard_files.watch import SeenChanges, Watch
 from config_schema.errors import FileUnwritable, StreamFactoryError, ValueWrong
 
-# For Airflow, which compares its clock with the time at which any dag-processor last refreshed a bundle, by the clock
-# of that one: a dag-processor whose clock is behind would never look.
-ALWAYS = -(10**9)
+# Answers to Airflow, which compares its clock with the time at which any dag-processor last refreshed a bundle, by the
+# clock of that one: a dag-processor whose clock is behind would never look.
+NOW, LATER = -(10**9), 10**12
+REFRESH_SECONDS = 60.0  # between refreshes while no file comes or goes
 FIRST_WAIT = 0.9  # seconds that the dag-processor waits for the first look
+JUST_NOW = 0.5  # seconds: Airflow asks for the interval, and then refreshes
 WAIT = 0.25  # and for later ones, which a database nearby answers in some milliseconds
 REPORT_SECONDS = 60.0  # between warnings of the same trouble
 
@@ -45,8 +53,10 @@ class StreamBundle(BaseDagBundle):
 
     def __init__(self, *, platforms: Sequence[str], refresh_interval: int = 0, **kwargs: Any) -> None:
         """Set the platforms by name. Raises StreamFactoryError if `platforms` is empty."""
-        super().__init__(refresh_interval=ALWAYS, **kwargs)
-        self._interval, self._refreshed = refresh_interval, float("-inf")
+        self._interval, self._looked, self._refreshed = refresh_interval, float("-inf"), float("-inf")
+        self._errors: list[Exception] = []
+        self._files: frozenset[str] = frozenset()  # at the last refresh
+        super().__init__(refresh_interval=NOW, **kwargs)
         if isinstance(platforms, str) or not platforms or not all(isinstance(one, str) and one for one in platforms):
             todo = 'Write "kwargs": {"platforms": ["YellowLive"]}, with the names that the platforms have in the model'
             raise ValueWrong(f"bundle {self.name}: platforms", platforms, "names no platforms", todo)
@@ -71,21 +81,53 @@ class StreamBundle(BaseDagBundle):
             self._keep(FIRST_WAIT)
         super().initialize()
 
+    @property
+    def refresh_interval(self) -> int:
+        """Look for changes, let Airflow parse what has changed, and return whether it is time to refresh: NOW or LATER.
+
+        Airflow asks for this, as seconds, just before it would refresh the bundle.
+        """
+        if not self.is_initialized:
+            return NOW
+        self._look()
+        is_due = bool(self._errors) or time.monotonic() - self._refreshed >= REFRESH_SECONDS
+        return NOW if is_due or self._files_now() != self._files else LATER
+
+    @refresh_interval.setter
+    def refresh_interval(self, _: int) -> None:
+        """Take what Airflow's class sets; it does not count."""
+
     def refresh(self) -> None:
-        """Let Airflow parse what has changed since the last call.
+        """Let Airflow take note of files that came or went.
 
         Raises StreamFactoryError if nothing is known of a platform and Airflow cannot say what it has stored:
         Airflow then leaves all DAGs as they are.
         """
-        now = time.monotonic()
-        if now - self._refreshed < self._interval:
-            return
-        self._refreshed = now
-        errors = self._keep(WAIT)
+        self._look()
+        errors, self._errors = self._errors, []
         for error in errors[1:]:
             log.error("%s", error)
         if errors:
             raise errors[0]
+        self._refreshed, self._files = time.monotonic(), self._files_now()
+
+    def _look(self) -> None:
+        """Update the files, unless that was done just now."""
+        now = time.monotonic()
+        if now - self._looked < max(self._interval, JUST_NOW):
+            return
+        self._looked = now
+        try:
+            self._errors = [*self._keep(WAIT)]
+        except Exception as error:  # Airflow asks for a number here: refresh raises it, where that is foreseen
+            self._errors = [error]
+
+    def _files_now(self) -> frozenset[str]:
+        try:
+            with os.scandir(self.path) as entries:
+                return frozenset(entry.name for entry in entries if entry.name.endswith(".py"))
+        except OSError:
+            return frozenset()
 
     def get_current_version(self) -> None:
         """Return None: the bundle has no versions to go back to."""

@@ -82,12 +82,12 @@ def write_model(folder: Path, server: EmbeddedPostgres, source: str, store: str,
     (folder / "dsg_platform_mapping.json").write_text("[]")
 
 
-def run_job(model: Path, mode: str, run_id: str, strategy: str) -> Ran:
-    """Run the job once and wait for it; a run that fails is reported by its exit code."""
+def run_job(model: Path, mode: str, run_id: str, strategy: str, *more: str) -> Ran:
+    """Run the job once, with `more` options, and wait for it; a run that fails is reported by its exit code."""
     token = secrets.token_hex(8)
     report = model / "measured.json"
     merge = [sys.executable, "-m", "merge_jobs", "merge", f"--platform={PLATFORMS[mode]}", f"--store={STORE}"]
-    options = [f"--model={model}", f"--run-id={run_id}", f"--strategy={strategy}"]
+    options = [f"--model={model}", f"--run-id={run_id}", f"--strategy={strategy}", *more]
     measure = [sys.executable, "-I", str(Path(__file__).with_name("measure.py")), str(report)]
     done = subprocess.run(
         [*measure, *merge, *options],

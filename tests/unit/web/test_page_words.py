@@ -66,7 +66,8 @@ def test_a_reason_that_the_page_says_already_is_known_by_its_start():
 
 def test_a_check_is_followed_over_the_batches_that_ran_it_the_broken_ones_first():
     def check(name: str, violations: int, kind: str = "not_null") -> dict[str, Any]:
-        return {"dataset": "c", "check": name, "kind": kind, "severity": "warn", "violations": violations}
+        measured = {"is_measured": kind == "row_count"}
+        return {"dataset": "c", "check": name, "kind": kind, "severity": "warn", "violations": violations, **measured}
 
     batches = [
         {"batch_id": 3, "quality": [check("new", 0), check("set", 2)]},

@@ -15,7 +15,10 @@ from config_schema.errors import CommandWrong, DsnMalformed, StreamFactoryError
 from config_schema.load.described import DescribedDatastore, LeftOut, Sorted, checked_datastore
 from config_schema.model import DEFAULT_SCHEMA, Database, Datastore, SourceKind
 
-SCHEMES = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POSTGRESQL, "mariadb": SourceKind.MYSQL}
+SCHEMES = {kind.value: kind for kind in SourceKind if kind is not SourceKind.FILES} | {
+    "postgres": SourceKind.POSTGRESQL,
+    "mariadb": SourceKind.MYSQL,
+}
 # PostgreSQL's is also the model's for a file, which has none.
 PORTS = {SourceKind.MYSQL: 3306, SourceKind.MSSQL: 1433, SourceKind.ORACLE: 1521}
 OPTIONS = {"datastores[0].name": "--name", "datastores[0].source.credential": "--credential"}
@@ -46,7 +49,7 @@ class NothingToImport(StreamFactoryError):
     def __init__(self, file: Path) -> None:
         self.file = file
         super().__init__(
-            str(file), "no table of it can be a dataset of the model", "See the notes above; --key gives a key"
+            str(file), "no table of it can be a dataset of the model", "See the note on each; --key gives a key"
         )
 
 

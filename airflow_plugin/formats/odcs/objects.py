@@ -59,11 +59,16 @@ def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple
     own.finish()
     physical, kind = part.text("physicalName"), part.text("physicalType")
     table = physical or name
+    if servers.files is not None:
+        table = servers.files.table(name, physical)
+        if servers.files.options:
+            said.setdefault("files", servers.files.options)
     draft.places[table, "", ""] = part.path
     if table != name:
         said["table"] = table
-    if kind not in (None, "table", "view"):
-        part.report.unsaid(part.at("physicalType"), f"a dataset is a table or a view, not a {kind}")
+    known = ("file", "object") if servers.files is not None else ("table", "view")
+    if kind is not None and kind not in known:
+        part.report.unsaid(part.at("physicalType"), f"a dataset is {' or '.join(known)} of its source, not {kind}")
     part.text("logicalType")
     if part.take("deprecated", TRUTH):
         said.setdefault("deprecated", "its contract says that it is deprecated")

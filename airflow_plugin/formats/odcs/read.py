@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_plugin.formats.draft import Draft, described
+from airflow_plugin.formats.odcs.file_servers import TABLE
 from airflow_plugin.formats.odcs.objects import read_object
 from airflow_plugin.formats.odcs.servers import Choice, Servers, read_servers
 from airflow_plugin.formats.odcs.words import (
@@ -117,6 +118,9 @@ def read_contract(doc: DocumentNode, own: Own, choice: Choice, *, alone: bool) -
         said["environments"] = servers.environments
     promises = _promises(doc, own)
     objects = doc.parts("schema")
+    if servers.files is not None:
+        said.setdefault("consistency", "single_dataset")  # files have no one snapshot
+    _one_pattern(servers, len(objects), report)
     check_keys(choice.keys, [str(part.peek("name")) for part in objects], report)
     for part in objects:
         read_object(draft, part, servers, tuple(said.get("types", ())), choice.keys)
@@ -128,6 +132,15 @@ def read_contract(doc: DocumentNode, own: Own, choice: Choice, *, alone: bool) -
         return ReadContract(described(draft, store, report), team, promises, servers, report)
     store = replace(store, datasets=tuple(draft.found.datasets))
     return ReadContract(DescribedDatastore(store, {}, ()), team, promises, servers, report)
+
+
+def _one_pattern(servers: Servers, count: int, report: ImportReport) -> None:
+    """Report a pattern that is not of one table, and let each table have its own name as pattern."""
+    files = servers.files
+    if files is not None and files.pattern is not None and count > 1 and TABLE not in files.pattern:
+        what = f"the files {shown(files.pattern)} are not those of one table, and there are {count}"
+        report.unsaid("servers", what, "Write the pattern of each dataset's files as its table")
+        files.pattern = None
 
 
 def _name(doc: DocumentNode) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_plugin.formats.draft import PORTS, SourceNotReadable, secret_name
+from airflow_plugin.formats.odcs.file_servers import PLACES, FilesOfServer, read_files
 from airflow_plugin.formats.odcs.words import (
     AS_ELSEWHERE,
     DATABASE_KEYS,
@@ -57,6 +58,7 @@ class Servers:
 
     source: dict[str, Any] = field(default_factory=dict)
     kind: SourceKind = SourceKind.POSTGRESQL
+    files: FilesOfServer | None = None  # of a source that gives files
     is_ours: bool = False  # the export has written it, so that its types are the model's
     environments: list[dict[str, Any]] = field(default_factory=list)
     merge_stores: list[MergeStoreServer] = field(default_factory=list)
@@ -85,7 +87,11 @@ def read_servers(doc: DocumentNode, choice: Choice) -> Servers:
     part, own = _chosen(doc, candidates, choice)
     found.is_ours = "credential" in own
     _report_others(candidates, part)
-    found.source = _database(part, own, choice)
+    if str(part.peek("type")) in PLACES:
+        own.finish()
+        found.source, found.files = read_files(part, choice.credential)
+    else:
+        found.source = _database(part, own, choice)
     found.kind = SourceKind(found.source.get("kind", SourceKind.POSTGRESQL.value))
     found.environments = [_environment(*one) for one in environments]
     return found
@@ -97,9 +103,10 @@ def _chosen(doc: DocumentNode, candidates: list[tuple[DocumentNode, Own]], choic
         if choice.server not in names:
             raise UnknownName("--server", "server", choice.server, names, str(doc.report.file))
         candidates = [candidates[names.index(choice.server)]]
-    for part, own in candidates:
-        if str(part.peek("type")) in READABLE or "kind" in own:
-            return part, own
+    for types in (READABLE, PLACES):  # a database before files
+        for part, own in candidates:
+            if str(part.peek("type")) in types or "kind" in own:
+                return part, own
     if not candidates:
         doc.report.raise_if_wrong()
         raise SourceNotReadable(doc.report.file, "servers", "it names no server with the data", NO_SERVER)

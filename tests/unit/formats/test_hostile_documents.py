@@ -44,10 +44,13 @@ def connection(file: Path) -> None:
     read_airbyte([ImportReport(file)], AirbyteChoice(keys={"visits": ("at",)}))
 
 
+PAYMENTS = load((FILES / "payments.odcs.yaml").read_text(), {})
+S3 = {"server": "s", "type": "s3", "location": "s3://b/{model}/*.csv", "endpointUrl": "http://h:9", "format": "csv"}
 DOCUMENTS: list[tuple[Callable[[Path], None], Any]] = [
     (contract, CONTRACTS[0]),
     (contract, CONTRACTS[-1]),
-    (contract, load((FILES / "payments.odcs.yaml").read_text(), {})),
+    (contract, PAYMENTS),
+    (contract, PAYMENTS | {"servers": [S3 | {"delimiter": ";", "encoding": "latin-1"}]}),
     (specification, load((FILES / "polygon_market_data.uis.yaml").read_text(), {})),
     (specification, load((FILES / "polygon_stocks.uis.yaml").read_text(), {})),
     (connection, load((FILES / "shop.airbyte.yaml").read_text(), {})),

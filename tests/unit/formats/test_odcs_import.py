@@ -18,8 +18,18 @@ from config_schema.errors import DsnMalformed, FileUnreadable, ProblemsFound, Un
 from config_schema.load.documents import structured
 from config_schema.load.folder import load_placed
 from config_schema.load.model_yaml import load
-from config_schema.model import Classification, Column, Database, Datastore, SourceKind
+from config_schema.model import (
+    Classification,
+    Column,
+    Consistency,
+    Database,
+    Datastore,
+    FileFormat,
+    FileOptions,
+    SourceKind,
+)
 from config_schema.model.quality import AcceptedValues, Completeness, NotNull, Pattern, RowCount, Severity, Unique
+from config_schema.tls import Tls
 from tests.unit.formats.documents import mappings
 
 PAYMENTS = Path(__file__).parent / "files" / "payments.odcs.yaml"
@@ -354,6 +364,68 @@ def test_bounds_of_a_row_count_are_the_model_s(bounds, low, high, tmp_path):
     schema = SCHEMA.replace("{name: t,", f"{{name: t, quality: [{{metric: rowCount, {bounds}}}],")
     store, _ = imported(written(tmp_path, HEAD + SERVER + schema))
     assert store.datasets[0].checks == (RowCount("row_count", WARN, low, high),)
+
+
+@pytest.mark.parametrize(
+    ("server", "source", "table", "files"),
+    [
+        (
+            "type: s3, location: 's3://prices/daily/*.csv', format: csv, delimiter: ';', encoding: ISO-8859-1",
+            Database("s3.amazonaws.com", "s3://prices/daily", "s", 443, kind=SourceKind.FILES),
+            "*.csv",
+            FileOptions(FileFormat.CSV, delimiter=";", encoding="latin-1"),
+        ),
+        (
+            "type: s3, location: 's3://prices/{model}/*.json', format: json, delimiter: new_line, "
+            "endpointUrl: 'http://minio:9000'",
+            Database("minio", "s3://prices", "s", 9000, kind=SourceKind.FILES, tls=Tls.DISABLE),
+            "t/*.json",
+            FileOptions(FileFormat.JSON_LINES),
+        ),
+        (
+            "type: local, path: /data/in/t.parquet, format: parquet",
+            Database("localhost", "/data/in", "s", kind=SourceKind.FILES),
+            "t.parquet",
+            FileOptions(FileFormat.PARQUET),
+        ),
+    ],
+)
+def test_a_server_with_files_is_a_source_of_files(server, source, table, files, tmp_path):
+    text = HEAD + f"servers: [{{server: s, {server}}}]\n" + SCHEMA
+    store, places = imported(written(tmp_path, text))
+    assert (store.source, store.consistency) == (source, Consistency.SINGLE_DATASET)
+    assert (store.datasets[0].source_table, store.datasets[0].files) == (table, files)
+    assert places == []
+
+
+def test_a_database_comes_before_files_and_several_tables_need_a_pattern_each(tmp_path):
+    both = "servers: [{server: f, type: local, path: /d/*.csv, format: csv}, " + SERVER.removeprefix("servers: [")
+    assert imported(written(tmp_path, HEAD + both + SCHEMA))[0].source.kind is SourceKind.POSTGRESQL
+    files = "servers: [{server: f, type: local, path: /d/*.csv, format: csv}]\n"
+    two = SCHEMA.replace(
+        "}]}]", "}]}, {name: u, physicalName: u.csv, properties: [{name: id, physicalType: int, primaryKey: true}]}]"
+    )
+    store, places = imported(written(tmp_path, HEAD + files + two))
+    assert [one.source_table for one in store.datasets] == ["t", "u.csv"]
+    assert places == ["6 servers"]
+
+
+@pytest.mark.parametrize(
+    ("server", "path"),
+    [
+        ("type: s3, location: 's3://b/*.avro', format: avro", "servers[0].format"),
+        ("type: s3, location: 's3://b/*.json', format: json, delimiter: array", "servers[0].delimiter"),
+    ],
+)
+def test_a_format_that_no_batch_reads_is_refused(server, path, tmp_path):
+    with pytest.raises(SourceNotReadable) as caught:
+        imported(written(tmp_path, HEAD + f"servers: [{{server: s, {server}}}]\n" + SCHEMA))
+    assert caught.value.path == path
+
+
+def test_a_place_that_is_no_folder_and_no_bucket_is_refused(tmp_path):
+    with pytest.raises(DatastoreRefused, match="neither a folder nor a bucket"):
+        imported(written(tmp_path, HEAD + "servers: [{server: s, type: local, path: ./a.csv, format: csv}]\n" + SCHEMA))
 
 
 def test_a_folder_without_contracts_and_a_name_for_several_are_refused(tmp_path):

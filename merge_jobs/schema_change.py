@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.errors import FeatureNotSupported, LockNotAvailable
@@ -18,6 +19,7 @@ from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 from config_schema import names
 from config_schema.model import DELETED_COLUMN, VALID_COLUMNS, Milestoning
 from config_schema.model.sql_types import widens
+from merge_jobs.database.together import Lookup, beside, in_step
 from merge_jobs.errors import StillUsed, StoreMismatch, TablesHeld
 from merge_jobs.stores.postgres import as_of, row_maps, valid_times
 from merge_jobs.stores.postgres.batches import Batch
@@ -29,8 +31,8 @@ from merge_jobs.stores.postgres.tables import (
     BATCH_COLUMNS,
     DatasetTables,
     DescribedTable,
-    described,
-    merge_table,
+    describing,
+    finding_merge_table,
 )
 from merge_jobs.views.detach import views_aside
 
@@ -113,26 +115,51 @@ def alter_all_to_model(changed: Changes) -> None:
         _alter_in_tries(changed)
 
 
-def alter_to_model(tables: DatasetTables, *, in_full: bool = False) -> DatasetTables:
+@dataclass(frozen=True)
+class MergeAndStaging:
+    """A merge table and its staging table as they are; of a forensic one also the comments of its functions."""
+
+    existing: DescribedTable | None
+    staged: DescribedTable | None
+    functions: list[str | None] | None = None
+
+
+def alter_to_model(
+    tables: DatasetTables, found: MergeAndStaging | None = None, *, in_full: bool = False
+) -> DatasetTables:
     """Alter the merge table to fit what is staged; return its tables with the columns that have left the model.
 
     Only the model's columns are compared afterwards, so a column that leaves makes no new version of any row. The
-    caller commits. `in_full` says that all rows of the source are staged. Raises StoreMismatch if the table cannot be
-    altered to fit, and ValidTimesRejected if versions cannot begin at the times that the source says.
+    caller commits. `found` are the tables as they are, if that is known. `in_full` says that all rows of the source are
+    staged. Raises StoreMismatch if the table cannot be altered to fit, and ValidTimesRejected if versions cannot begin
+    at the times that the source says.
     """
-    existing, changes = _drift_of(tables)
+    found = found or in_step([describing_both(tables)], tables.store.together)[0]
+    existing, changes = _drift_of(tables, found)
     if changes.added or changes.widened:
         alter_all_to_model([(tables, changes)])
+        found = None
     valid_times.follow_model(tables, existing, in_full)
-    as_of.keep_functions(tables)
+    if found is None:
+        as_of.keep_functions(tables)
+    else:
+        as_of.keep_functions(tables, found.existing, found.functions)
     return replace(tables, dropped=changes.dropped)
 
 
-def _drift_of(tables: DatasetTables) -> tuple[DescribedTable, Drift]:
-    existing, staged = merge_table(tables), described(tables, tables.staging_name)
-    assert existing is not None
-    assert staged is not None
-    return existing, drift(tables, existing, staged)
+def describing_both(tables: DatasetTables) -> Lookup[MergeAndStaging]:
+    """Look for the dataset's merge table and its staging table, as they are."""
+    looks: list[Lookup[Any]] = [finding_merge_table(tables), describing(tables, tables.staging_name)]
+    if tables.milestoning is Milestoning.FORENSIC:
+        looks.append(as_of.finding_functions(tables))
+    return MergeAndStaging(*(yield from beside(looks)))
+
+
+def _drift_of(tables: DatasetTables, found: MergeAndStaging | None = None) -> tuple[DescribedTable, Drift]:
+    found = found or in_step([describing_both(tables)], tables.store.together)[0]
+    assert found.existing is not None
+    assert found.staged is not None
+    return found.existing, drift(tables, found.existing, found.staged)
 
 
 def _alter_in_tries(changed: Changes) -> None:

@@ -28,17 +28,17 @@ class AlteringRelay(Relay):
 
     def _pass_messages(self, source: socket.socket, sink: socket.socket) -> None:
         first = True
-        while kind := _exactly(source, 1):
+        while kind := exactly(source, 1):
             if first and kind == b"N":  # the answer to whether there is TLS
                 sink.sendall(kind)
                 first = False
                 continue
-            (length,) = struct.unpack("!I", _exactly(source, 4))
-            body = self._alter(kind, _exactly(source, length - 4))
+            (length,) = struct.unpack("!I", exactly(source, 4))
+            body = self._alter(kind, exactly(source, length - 4))
             sink.sendall(kind + struct.pack("!I", len(body) + 4) + body)
 
 
-def _exactly(source: socket.socket, size: int) -> bytes:
+def exactly(source: socket.socket, size: int) -> bytes:
     found = b""
     while len(found) < size:
         part = source.recv(size - len(found))

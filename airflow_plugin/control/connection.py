@@ -147,7 +147,7 @@ def _fetch_until(
             _wait(connection, until, late)
             return cursor.fetchall()
 
-        KnownTables().check(query.as_string(cursor).replace("%%", "%"), run, where, surely=True)
+        KnownTables().check([query.as_string(cursor).replace("%%", "%")], run, where, surely=True)
         return run(query, values)
 
 

@@ -45,7 +45,7 @@ class PinnedCursor(extensions.cursor):
             known.forget()
         text = query.as_string(self) if isinstance(query, sql.Composable) else query
         text = text.replace("%%", "%") if has_values else text
-        known.check(text, self._rows, "merge store", surely=True)
+        known.check([text], self._rows, "merge store", surely=True)
 
     def _pinned(self, query: Any, vars: Any) -> None:
         if self.connection.autocommit:

@@ -51,18 +51,33 @@ class KnownTables:
         """Forget them all: the transaction has ended."""
         self._known.clear()
 
-    def check(self, query: str, run: Run, where: str, *, surely: bool = False) -> None:
-        """Ask for the tables that the statement names. Raise TablesOfAnother if one is a stranger's.
+    def ask_for_likely(self, run: Run, where: str) -> bool:
+        """Ask for the likely tables, by one call of `run`; return whether there are any, and with that a call.
+
+        Raise TablesOfAnother if one is a stranger's.
+        """
+        if self._schema is None or not self._likely:
+            return False
+        there = refuse_tables_of_others(run, where, self._schema, sorted(self._likely))
+        self._known |= {(self._schema, name) for name in there}
+        return True
+
+    def check(self, queries: Iterable[str], run: Run, where: str, *, surely: bool = False) -> None:
+        """Ask for the tables that statements name. Raise TablesOfAnother if one is a stranger's.
 
         Raises the driver's error, as the statement itself would, if a table that it reads or writes is not there.
         `surely` is for logins of which nobody knows whether they make tables, as refuse_tables_of_others has it.
         """
-        if made := CREATES.match(query):
-            self._known |= set(qualified_names(made[0]))
-            return
+        rest = []
+        for query in queries:
+            if made := CREATES.match(query):
+                self._known |= set(qualified_names(made[0]))
+            else:
+                rest.append(query)
         for _ in range(TIMES):
-            self._ask(set(qualified_names(query)) - self._known, run, where, surely)
-            missing = sorted(self._of_schema(qualified_names(query, TABLE)) - self._known) if READS.match(query) else ()
+            self._ask({name for query in rest for name in qualified_names(query)} - self._known, run, where, surely)
+            read = {name for query in rest if READS.match(query) for name in qualified_names(query, TABLE)}
+            missing = sorted(self._of_schema(read) - self._known)
             if not missing:
                 return
             # Who waits for us to name it could make it now. So the server says that it is not there, or it is asked

@@ -27,7 +27,7 @@ from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import position_from_dict, wait_until_not_behind
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres import batches, erased_keys, migrations
-from merge_jobs.stores.postgres.apply import Delta, measured_delta, open_rows, set_work_memory
+from merge_jobs.stores.postgres.apply import Delta, measured, set_work_memory
 from merge_jobs.stores.postgres.locks import check_source
 from merge_jobs.stores.postgres.merge_store import DryRunStore, MergeStore
 from merge_jobs.stores.postgres.tables import (
@@ -211,13 +211,12 @@ def _compare(tables: DatasetTables, source: Source, limit: int, has_erased: bool
     tables.run("dataset.lock_merge_table")  # rows are known by their ctid
     if DELETED_COLUMN not in existing.columns:  # the next batch adds it
         tables = replace(tables, dataset=replace(tables.dataset, on_delete=OnDelete.FOLLOW))
-    before = open_rows(tables)
     set_work_memory(tables, SOURCE, schema)
     parts = _parts(tables, existing, made)
     tables.run(
         "diff.find", keys_of_either=parts["keys_of_either"], as_modelled=parts["as_modelled"], open=parts["open"]
     )
-    delta = measured_delta(tables)
+    before, delta = measured(tables)
     _check(tables, before, delta, rows)
     counts = {
         Difference.ONLY_IN_SOURCE: delta.new,

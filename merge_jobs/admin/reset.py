@@ -9,6 +9,7 @@ import psycopg2
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from merge_jobs.database.connections import ConnectionInfo
+from merge_jobs.database.together import in_step
 from merge_jobs.database_errors import database_failed
 from merge_jobs.stores.postgres import (
     batches,
@@ -98,7 +99,7 @@ def _reset(
     lost = row_maps.forget_lost(_datasets(store)) if _has_maps(store) else ()
     done = planned
     if not dry_run:
-        store.check_lock()
+        in_step([store.checking_lock()], store.together)
         batches.reset(store, last + 1, run_id, model_commit)
         operator_audit.record_action(store, "reset_batch", asked_by, reason)
         store.commit()

@@ -46,6 +46,11 @@ class Progress:
         """Begin a phase, of a dataset where it has one."""
         self.now = Work(phase, dataset)
 
+    def at(self, phase: Phase, dataset: str) -> None:
+        """Begin a phase of a dataset, unless that is what the run is at."""
+        if (self.now.phase, self.now.dataset) != (phase, dataset):
+            self.enter(phase, dataset)
+
     def read(self, dataset: str, kind: str, expected: int | None, done: int | None = None) -> None:
         """Begin to read pieces of a kind of a dataset, or say how many are done."""
         before = self.now

@@ -57,7 +57,7 @@ class Findings:
 
 
 def keep_delta(tables: DatasetTables) -> None:
-    """Copy what the checks need of ds_delta and the staged rows; a strategy calls this once it has found its delta.
+    """Copy what the checks need of the delta and the staged rows; a strategy calls this once it has found its delta.
 
     The merge table must not have been changed yet. A first load has no delta: all its rows are new.
     """

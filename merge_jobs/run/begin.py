@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass
 
 from config_schema.model import Dataset
+from merge_jobs.database.together import in_step
 from merge_jobs.stores.postgres import batches
-from merge_jobs.stores.postgres.batches import Batch, Staged
+from merge_jobs.stores.postgres.batches import Batch, LeftBatch, Staged
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, described
 from merge_jobs.strategies.step import Condition, Step, on_store, perform
@@ -26,25 +27,27 @@ class Beginning:
     store: MergeStore
     run_id: str
     model_commit: str | None
-    last: int = 0
+    last: int
+    opened: LeftBatch | None = None
     batch: Batch | None = None
 
 
-def begin(store: MergeStore, run_id: str, model_commit: str | None) -> tuple[Batch, int]:
-    """Begin a batch, or take over an ingested one; return it, and the id of the last committed batch."""
-    state = Beginning(store, run_id, model_commit)
+def begin(store: MergeStore, run_id: str, model_commit: str | None, last: int) -> Batch:
+    """Begin the batch after the `last` one, which is committed, or take over an ingested one; return it."""
+    state = Beginning(store, run_id, model_commit, last)
     perform(BEGIN_STEPS, state)
     assert state.batch is not None
-    return state.batch, state.last
+    return state.batch
 
 
 def _take_over(state: Beginning) -> None:
-    state.last = batches.last_batch(state.store)
-    state.batch = _left_ingested(state.store, state.last + 1, state.run_id, state.model_commit)
+    (state.opened,) = in_step([batches.finding_open_batch(state.store, state.last + 1)], state.store.together)
+    state.batch = _gone_on_with(state.store, state.opened.ingested, state.run_id, state.model_commit)
 
 
 def _start(state: Beginning) -> None:
-    state.batch = batches.start(state.store, state.last + 1, state.run_id, state.model_commit)
+    assert state.opened is not None
+    state.batch = batches.start(state.store, state.last + 1, state.run_id, state.model_commit, state.opened)
     log.info("%s batch %d: started", state.store.stream, state.batch.batch_id)
 
 
@@ -52,29 +55,28 @@ BEGIN_STEPS: tuple[Step[Beginning], ...] = (
     Step(
         _take_over,
         also=(
-            *("batches.last_batch", "batches.open_batch", "batches.delete_approvals", "batches.take_over_batch"),
+            *("batches.open_batch", "batches.delete_approvals", "batches.take_over_batch"),
+            "batches.source_is_accepted",
             *("dataset.count_staged", "row_map.count_staged"),
         ),
     ),
     Step(
         _start,
         (on_store("the batch begins", "batches.start_batch", ends="COMMIT"),),
-        also=("batches.source_is_accepted", "batches.delete_approvals"),
         when=Condition("", lambda state: state.batch is None),
     ),
 )
 
 
-def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch | None:
+def _gone_on_with(store: MergeStore, left: Batch | None, run_id: str, model_commit: str | None) -> Batch | None:
     """Return the batch that a dead job left ingested, now owned by this job; None if there is none to continue."""
-    left = batches.ingested_batch(store, batch_id)
     if left is None:
         return None
     reason = _cannot_go_on(store, left)
     if reason is not None:
-        log.info("%s batch %d: was left ingested; begun again, because %s", store.stream, batch_id, reason)
+        log.info("%s batch %d: was left ingested; begun again, because %s", store.stream, left.batch_id, reason)
         return None
-    log.info("%s batch %d: going on from what run %s has ingested", store.stream, batch_id, left.run_id)
+    log.info("%s batch %d: going on from what run %s has ingested", store.stream, left.batch_id, left.run_id)
     return batches.take_over(store, left, run_id, model_commit)
 
 
@@ -84,8 +86,10 @@ def has_staged_map(dataset: Dataset, staged: Staged) -> bool:
     return staged.strategy in UNLOGGED_MAPS or of_cursor
 
 
-def _needed(tables: DatasetTables, staged: Staged) -> list[str]:
+def _needed(tables: DatasetTables, staged: Staged, is_untouched: bool) -> list[str]:
     """Return the tables, beside the merge table, that applying the staged rows needs."""
+    if is_untouched:
+        return [tables.map_name]
     needed = [tables.staging_name]
     if staged.map_kind is not None or has_staged_map(tables.dataset, staged):
         needed.append(tables.staged_map_name)
@@ -101,9 +105,11 @@ def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
         return "the merge store has crashed since"
     for dataset in store.stream.datasets:
         tables = left.tables_of(store, dataset)
-        staged = left.staged[tables.name]
-        if any(described(tables, table) is None for table in _needed(tables, staged)):
+        staged, is_untouched = left.staged[tables.name], left.is_untouched(tables.name)
+        if any(described(tables, table) is None for table in _needed(tables, staged, is_untouched)):
             return f"the staging of {tables.name} is gone"
+        if is_untouched:
+            continue
         if tables.value("dataset.count_staged") != staged.staged:
             return f"the staging of {tables.name} has other rows"
         if has_staged_map(dataset, staged):

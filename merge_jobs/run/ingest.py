@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from config_schema import names
+from config_schema.model import Dataset
 from merge_jobs.database.connections import ConnectionInfo
+from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.run.begin import UNLOGGED_MAPS, has_staged_map
@@ -18,23 +22,24 @@ from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import (
     Position,
     position_from_dict,
-    read_position,
+    reading_position,
     wait_until_not_behind,
 )
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres import batches, cursors, erased_keys, row_maps
 from merge_jobs.stores.postgres.batches import Batch, Staged
-from merge_jobs.stores.postgres.leftovers import drop_staged, names_for_batch
-from merge_jobs.stores.postgres.locks import check_first_loads, check_source
+from merge_jobs.stores.postgres.leftovers import drop_staged, finding, names_for_batch
+from merge_jobs.stores.postgres.locks import READ_TOGETHER, check_first_loads, checking_source
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import RowMap
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
     MergeTableBroken,
     TableNames,
-    merge_table,
+    checking_types,
+    finding_merge_table,
 )
-from merge_jobs.strategies.guard import TableState, look
+from merge_jobs.strategies.guard import TableState, looking_at_server, looking_at_table, table_state
 from merge_jobs.strategies.rejected_values import refusals_named
 from merge_jobs.strategies.selection import (
     STRATEGIES,
@@ -45,9 +50,9 @@ from merge_jobs.strategies.selection import (
     strategy_named,
 )
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store, perform
-from merge_jobs.strategies.strategy import Doubt, Read, Reading
+from merge_jobs.strategies.strategy import Doubt, Read, Reading, Staging
 
-AT_ONCE = 20  # datasets staged in one transaction
+AT_ONCE = READ_TOGETHER  # datasets staged in one transaction
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +64,10 @@ class Ingesting:
     """What the steps pass on: the batch, the source with its snapshot, and the staged datasets.
 
     `merged` says which datasets have a merge table. `last_position` is the source's position when batch `last` was
-    read, `position` its position now. The snapshot was taken at `taken` by the source's clock, and `now` is by the
-    merge store's, like the time of the last full batch. `erased` has the number of erased keys, by dataset.
+    read, `position` its position now. `known` has the row map of each dataset, `sights` the state of its table. The
+    snapshot was taken at `taken` by the source's clock, and `now` is by the merge store's, like the time of the last
+    full batch. `erased` has the number of erased keys, by dataset. `untouched` are the datasets in which nothing has
+    changed: no tables are made for them. `stats_reset` is the start of the merge store's statistics.
     """
 
     store: MergeStore
@@ -70,20 +77,14 @@ class Ingesting:
     merged: dict[str, bool] = field(default_factory=dict)
     last_position: Position | None = None
     position: Position | None = None
+    known: dict[str, RowMap | None] = field(default_factory=dict)
+    sights: dict[str, TableState] = field(default_factory=dict)
     taken: datetime | None = None
     now: datetime | None = None
     erased: dict[str, int] = field(default_factory=dict)
     staged: dict[str, Staged] = field(default_factory=dict)
-
-
-@dataclass
-class Looking:
-    """What the steps that find a dataset's row map pass on to each other."""
-
-    tables: DatasetTables
-    source: Source
-    sight: TableState | None = None
-    known: RowMap | None = None
+    untouched: set[str] = field(default_factory=set)
+    stats_reset: str | None = None
 
 
 def ingest(
@@ -101,48 +102,104 @@ def ingest(
     with open_source(place, title) as source, shutdown.cancelling(source.cancel):
         state.source = source
         perform(SNAPSHOT_STEPS, state)
-        for dataset in store.stream.datasets:
+        for some in _groups(store):
             shutdown.check()
-            if len(state.staged) % AT_ONCE == AT_ONCE - 1 and all(state.merged.values()):
+            if state.staged and all(state.merged.values()):
                 store.commit()  # the locks on what is staged; a first load is one transaction
-            tables = state.batch.tables_of(store, dataset)
-            state.staged[tables.name] = _read(state, Looking(tables, source), wanted, audit)
+            state.staged.update(_read(state, some, wanted, audit))
         if isinstance(source, PostgresSource):
             source.check_snapshot()
     perform(STAGED_STEPS, state)
+    if state.untouched == state.staged.keys():
+        store.commit_with_next()  # the locks on what was looked at
     return state.batch
 
 
-def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: float) -> Staged:
-    """Stage a dataset with the strategy that suits what is known of it."""
-    began, tables = time.monotonic(), looking.tables
-    state.store.progress.enter(Phase.READING, tables.name)
-    perform(LOOK_STEPS, looking)
+def _groups(store: MergeStore) -> Iterator[Sequence[Dataset]]:
+    """Yield the datasets that are staged in one transaction."""
+    datasets = store.stream.datasets
+    return (datasets[start : start + AT_ONCE] for start in range(0, len(datasets), AT_ONCE))
+
+
+def _read(state: Ingesting, datasets: Sequence[Dataset], wanted: StrategyOption, audit: float) -> dict[str, Staged]:
+    """Stage some datasets, each with the strategy that suits what is known of it."""
+    chosen = [_choose(state, dataset, wanted, audit) for dataset in datasets]
+    done: dict[str, Staged] = {}
+    for strategy in dict.fromkeys(how.strategy for _, how in chosen):
+        of_strategy = [one for one in chosen if one[1].strategy == strategy]
+        is_small = strategy_named(strategy).together
+        together = [one for one in of_strategy if is_small(one[0])]
+        alone = [[one] for one in of_strategy if not is_small(one[0])]
+        for some in [together, *alone] if together else alone:
+            done |= _staged(state, some)
+    return {dataset.name: done[dataset.name] for dataset in datasets}
+
+
+def _choose(state: Ingesting, dataset: Dataset, wanted: StrategyOption, audit: float) -> tuple[Reading, ChosenStrategy]:
     assert state.now is not None
+    assert state.source is not None
+    tables = state.batch.tables_of(state.store, dataset)
+    known, sight = state.known[tables.name], state.sights.get(tables.name)
     case = Case(
-        *(tables.where, tables.dataset, state.merged[tables.name], state.last, wanted),
-        *(looking.known, looking.sight, state.now, audit),
+        *(tables.where, dataset, state.merged[tables.name], state.last, wanted),
+        *(known, sight, state.now, audit),
     )
     how = choice(case)
     log.info("%s batch %d: %s: %s", tables.where, state.batch.batch_id, how.strategy, how.reason)
-    erased = state.erased.get(tables.name, 0)
-    left_out = 0 if looking.known is None else looking.known.kept_away
+    erased, left_out = state.erased.get(tables.name, 0), 0 if known is None else known.kept_away
     reading = Reading(
-        *(tables, looking.source, state.batch.batch_id, looking.sight, how.map_kind, erased, left_out),
-        position=None if looking.known is None else cursors.position_of(looking.known.guard),
+        *(tables, state.source, state.batch.batch_id, sight, how.map_kind, erased, left_out),
+        position=None if known is None else cursors.position_of(known.guard),
         sweep=how.sweep,
-        rows_before=None if looking.known is None else looking.known.rows,
+        rows_before=None if known is None else known.rows,
         now=state.now,
     )
-    with refusals_named(tables, looking.source):
-        how, read = _staged(reading, how)
+    return reading, how
+
+
+def _staged(ingesting: Ingesting, some: Sequence[tuple[Reading, ChosenStrategy]]) -> dict[str, Staged]:
+    """Stage datasets with the chosen strategy, or in full if that is in doubt."""
+    store, began, readings = ingesting.store, time.monotonic(), [reading for reading, _ in some]
+    seconds = dict.fromkeys((reading.tables.name for reading in readings), 0.0)  # of each dataset alone
+
+    @contextlib.contextmanager
+    def each(state: Staging) -> Iterator[None]:
+        shutdown.check()
+        tables, began = state.tables, time.monotonic()
+        store.progress.at(Phase.READING, tables.name)
+        with refusals_named(tables, state.reading.source):
+            yield
+        seconds[tables.name] += time.monotonic() - began
+
+    store.progress.enter(Phase.READING, readings[0].tables.name)
+    hows = [how for _, how in some]
+    try:
+        reads = strategy_named(hows[0].strategy).stage(readings, each)
+    except Doubt as doubt:
+        hows = [ChosenStrategy("full", str(doubt), how.map_kind) for how in hows]
+        for reading in readings:
+            log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, doubt)
+            perform(DOUBT_STEPS, reading)
+        reads = strategy_named("full").stage(readings, each)
+    ingesting.untouched |= {
+        reading.tables.name for reading, read in zip(readings, reads, strict=True) if read.is_untouched
+    }
+    shared = (time.monotonic() - began - sum(seconds.values())) / len(some)
+    return {
+        reading.tables.name: _staged_by(reading, how, read, seconds[reading.tables.name] + shared)
+        for reading, how, read in zip(readings, hows, reads, strict=True)
+    }
+
+
+def _staged_by(reading: Reading, how: ChosenStrategy, read: Read, seconds: float) -> Staged:
     if read.kept_away:
-        log.info("%s: rows of the source kept away, as their keys are erased: %d", tables.where, read.kept_away)
+        where = reading.tables.where
+        log.info("%s: rows of the source kept away, as their keys are erased: %d", where, read.kept_away)
     return Staged(
         how.strategy,
         how.reason,
         read.rows,
-        round(time.monotonic() - began, 3),
+        round(seconds, 3),
         read.staged,
         None if how.map_kind is None else how.map_kind.value,
         reading.guard(read),
@@ -150,50 +207,44 @@ def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: flo
     )
 
 
-def _staged(reading: Reading, how: ChosenStrategy) -> tuple[ChosenStrategy, Read]:
-    """Stage the dataset with the chosen strategy, or in full if that is in doubt; return the strategy used."""
-    try:
-        return how, strategy_named(how.strategy).stage(reading)
-    except Doubt as doubt:
-        instead = ChosenStrategy("full", str(doubt), how.map_kind)
-        log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, instead.reason)
-        perform(DOUBT_STEPS, reading)
-        return instead, strategy_named(instead.strategy).stage(reading)
-
-
-def _name_tables(state: Ingesting) -> None:
-    state.merged = {tables.name: is_merged(tables, state.last) for tables in _tables(state.store)}
+def _look_at_store(state: Ingesting) -> None:
+    """Look at what the merge store has of the datasets, and name the tables of this batch."""
+    store, every = state.store, _tables(state.store)
+    looks: list[Lookup[Any]] = [
+        batches.checking_batch(store, state.batch),
+        batches.finding_stats_reset(),
+        finding(store),
+        erased_keys.finding_numbers(store),
+        batches.finding_source_position(store, state.last),
+        *(finding_merged(tables, state.last) for tables in every),
+        *(row_maps.finding(tables) for tables in every),
+        *(checking_types(tables) for tables in every if state.last > 0),  # a first load's fail where they are needed
+    ]
+    _, state.stats_reset, there, state.erased, position, *of_datasets = in_step(looks, store.together)
+    state.last_position = position_from_dict(position)
+    state.merged = {tables.name: found for tables, found in zip(every, of_datasets, strict=False)}
+    state.known = {tables.name: found for tables, found in zip(every, of_datasets[len(every) :], strict=False)}
     new = [name for name, is_merged in state.merged.items() if not is_merged]
-    check_first_loads(state.store, len(new))
-    named = names_for_batch(state.store, new)
+    check_first_loads(store, len(new))
+    named = names_for_batch(store, there, new)
     state.batch = replace(state.batch, tables={name: given for name, given in named.items() if given != TableNames()})
 
 
-def _find_erased(state: Ingesting) -> None:
-    state.erased = erased_keys.numbers(state.store)
-
-
-def _find_last_position(state: Ingesting) -> None:
-    assert isinstance(state.source, PostgresSource)
-    check_source(state.source, state.store.stream.datasets)
-    state.last_position = position_from_dict(batches.source_position(state.store, state.last))
-
-
 def _wait(state: Ingesting) -> None:
+    """Look whether the source has room for the locks of a snapshot, and wait for one that is behind the last batch."""
     assert isinstance(state.source, PostgresSource)
-    assert state.last_position is not None
-    wait_until_not_behind(state.source, state.last_position, state.last)
+    source, datasets = state.source, state.store.stream.datasets
+    looks: list[Lookup[Any]] = [checking_source(source, datasets), source.finding_holds(datasets)]
+    if state.last_position is None or state.batch.accept_source:
+        in_step(looks, source.together)
+        return
+    *_, now = in_step([*looks, reading_position()], source.together)
+    wait_until_not_behind(source, state.last_position, state.last, now)
 
 
 def _take_snapshot(state: Ingesting) -> None:
     assert state.source is not None
     state.taken = state.source.begin(state.store.stream.datasets)
-
-
-def _find_position(state: Ingesting) -> None:
-    # The snapshot has at least what the server had before it, and at most what it has after it.
-    assert isinstance(state.source, PostgresSource)
-    state.position = read_position(state.source)
 
 
 def _set_valid_time(state: Ingesting) -> None:
@@ -207,13 +258,15 @@ def _set_valid_time(state: Ingesting) -> None:
         )
 
 
-def _look(state: Looking) -> None:
+def _look_at_source(state: Ingesting) -> None:
+    """Look at the tables of the source, in its snapshot, and at where it stands."""
     assert isinstance(state.source, PostgresSource)
-    state.sight = look(state.source, state.tables.dataset)
-
-
-def _find_map(state: Looking) -> None:
-    state.known = row_maps.find(state.tables)
+    source, datasets = state.source, state.store.stream.datasets
+    # The snapshot has at least what the server had before it, and at most what it has after it.
+    looks: list[Lookup[Any]] = [reading_position(), looking_at_server()]
+    looks += [looking_at_table(source, dataset) for dataset in datasets]
+    state.position, server, *tables = in_step(looks, source.together)
+    state.sights = {of.name: table_state(of, server, table) for of, table in zip(datasets, tables, strict=True)}
 
 
 def _drop_staged(reading: Reading) -> None:
@@ -222,13 +275,23 @@ def _drop_staged(reading: Reading) -> None:
 
 def _describe(state: Ingesting) -> None:
     """Record in the batch what another job must know to continue from here."""
+    mapped = [
+        state.batch.tables_of(state.store, dataset)
+        for dataset in state.store.stream.datasets
+        if has_staged_map(dataset, state.staged[dataset.name]) and dataset.name not in state.untouched
+    ]
+    # The number of rows in the unlogged staged maps.
+    map_rows = in_step([row_maps.counting_staged(tables) for tables in mapped], state.store.together)
     state.batch = replace(
         state.batch,
         fingerprint=state.store.stream.fingerprint,
-        store_stats_reset=batches.stats_reset(state.store),
+        store_stats_reset=state.stats_reset,
         staged=state.staged,
         source_position=None if state.position is None else state.position.to_dict(),
-        staged_map_rows=_staged_map_rows(state.store, state.batch, state.staged),
+        staged_map_rows={
+            **dict.fromkeys(state.untouched, 0),
+            **dict(zip((tables.name for tables in mapped), map_rows, strict=True)),
+        },
     )
 
 
@@ -237,21 +300,10 @@ def _mark_ingested(state: Ingesting) -> None:
     log.info("%s batch %d: ingested", state.store.stream, state.batch.batch_id)
 
 
-def _is_waited_for(state: Ingesting) -> bool:
-    return state.last_position is not None and not state.batch.accept_source
-
-
 def _may_be_left(state: Ingesting) -> bool:
-    return all(strategy_named(staged.strategy).resumable for staged in state.staged.values())
-
-
-def _staged_map_rows(store: MergeStore, batch: Batch, staged: Mapping[str, Staged]) -> dict[str, int]:
-    """Return the number of rows in the unlogged staged maps, by dataset."""
-    return {
-        dataset.name: int(batch.tables_of(store, dataset).value("row_map.count_staged"))
-        for dataset in store.stream.datasets
-        if has_staged_map(dataset, staged[dataset.name])
-    }
+    """Return whether another job could go on from what is staged, and there is anything that it would save."""
+    resumable = all(strategy_named(staged.strategy).resumable for staged in state.staged.values())
+    return resumable and state.untouched != state.staged.keys()
 
 
 def _tables(store: MergeStore) -> list[DatasetTables]:
@@ -263,7 +315,14 @@ def is_merged(tables: DatasetTables, last_batch: int) -> bool:
 
     Raises StoreMismatch if it is not ours, or if the stream knows no batch that made it.
     """
-    if merge_table(tables) is None:
+    (found,) = in_step([finding_merged(tables, last_batch)], tables.store.together)
+    return found
+
+
+def finding_merged(tables: DatasetTables, last_batch: int) -> Lookup[bool]:
+    """Look whether there is a merge table to continue from. Raises StoreMismatch or MergeTableBroken as `is_merged`."""
+    found = yield from finding_merge_table(tables)
+    if found is None:
         return False
     if last_batch == 0:
         raise MergeTableBroken(
@@ -280,15 +339,17 @@ OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda state: isinstance(sta
 LATER = tuple(name for name, strategy in STRATEGIES.items() if strategy.resumable)
 
 NAME_STEPS: tuple[Step[Ingesting], ...] = (
-    Step(_name_tables, also=("leftovers",)),
-    Step(_find_erased, (on_store("which datasets have erased keys", "erased_keys.by_dataset"),)),
+    Step(
+        _look_at_store,
+        (
+            on_store("which datasets have erased keys", "erased_keys.by_dataset"),
+            on_store("where the source stood when the last batch was read", "batches.source_position"),
+            on_store("what is known of its row versions, which decides the strategy", "row_map.find"),
+        ),
+        also=("leftovers", "batches.is_ours"),
+    ),
 )
 SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
-    Step(
-        _find_last_position,
-        (on_store("where the source stood when the last batch was read", "batches.source_position", postgresql=True),),
-        when=OF_POSTGRESQL,
-    ),
     Step(
         _wait,
         (
@@ -296,7 +357,8 @@ SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
                 "a source that is behind that is waited for, or refused", *POSITION, strategies=LATER, postgresql=True
             ),
         ),
-        when=Condition("", _is_waited_for),
+        also=("postgres_source.relation", "postgres_source.made_of_materialized_views", "postgres_source.relations"),
+        when=OF_POSTGRESQL,
     ),
     Step(
         _take_snapshot,
@@ -310,30 +372,28 @@ SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
         also=("postgres_source",),
     ),
     Step(
-        _find_position,
-        (on_source("where the source stands now", *POSITION, postgresql=True),),
-        when=OF_POSTGRESQL,
-    ),
-    Step(_set_valid_time, (on_store("the time that the batch is valid from", "batches.valid_time"),)),
-)
-LOOK_STEPS: tuple[Step[Looking], ...] = (
-    Step(
-        _look,
+        _look_at_source,
         (
             on_source(
-                "are its row versions still those that the merge store knows?",
+                "what there is of its tables, in the snapshot",
+                "guard.position_is_readable",
                 "guard.server_is_readable",
-                "guard.server",
                 "guard.leaves",
-                "guard.columns",
+                postgresql=True,
+            ),
+            on_source(
+                "where it stands now, and whether its row versions are still those that the merge store knows",
+                "guard.position",
+                "guard.server",
                 "guard.types",
                 "guard.key_types",
+                "guard.columns",
                 postgresql=True,
             ),
         ),
-        when=Condition("", lambda state: isinstance(state.source, PostgresSource)),
+        when=OF_POSTGRESQL,
     ),
-    Step(_find_map, (on_store("what it knows, which decides the strategy", "row_map.find"),)),
+    Step(_set_valid_time, (on_store("the time that the batch is valid from", "batches.valid_time"),)),
 )
 DOUBT_STEPS: tuple[Step[Reading], ...] = (Step(_drop_staged, also=("leftovers.drop",)),)
 STAGED_STEPS: tuple[Step[Ingesting], ...] = (

@@ -6,12 +6,14 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import DatasetResult, MergeResult, RefusedDelete, ResultCode
 from merge_jobs.database.connections import ConnectionInfo
+from merge_jobs.database.together import Lookup
 from merge_jobs.database_errors import database_failed
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, TooManyDeletes
 from merge_jobs.process import shutdown
@@ -92,10 +94,9 @@ class Run:
                 if not job.options.dry_run:  # which leaves nothing, and so says nothing in a table
                     reporters.enter_context(reporting(store))
                 store.progress.enter(Phase.WAITING)
-                store.lock_stream(job.options.lock_wait)
-                stored = batches.result_of_run(store, job.run_id)
-                self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))
-                store.commit()
+                stored: MergeResult | None
+                stored, last = store.lock_stream(job.options.lock_wait, lambda: _done_before(store, job.run_id))
+                self.so_far = replace(self.so_far, batch_id=last)
                 if stored is not None:
                     run_results.record(store, stored)  # in place of what a try after it may have left
                     store.commit()
@@ -147,7 +148,8 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     """Run one batch, from a snapshot of the source to a committed merge, and return the run's result so far."""
     began = time.monotonic()
     store.progress.enter(Phase.STARTING)
-    batch, last = begin(store, job.run_id, job.model_commit)
+    last = so_far.batch_id  # nobody else commits one: the stream is locked
+    batch = begin(store, job.run_id, job.model_commit, last)
     try:
         shutdown.check()
         if not batch.staged:
@@ -179,6 +181,11 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         done = "not committed: it was a dry run" if job.options.dry_run else "committed"
         log.info("%s batch %d: %s", job.stream, batch.batch_id, done)
     return result
+
+
+def _done_before(store: MergeStore, run_id: str) -> list[Lookup[Any]]:
+    """Return looks for the result of the run, if it has one already, and for the stream's last committed batch."""
+    return [batches.finding_result_of_run(store, run_id), batches.finding_last_batch(store)]
 
 
 def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> MergeResult:

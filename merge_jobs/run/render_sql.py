@@ -15,7 +15,7 @@ from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.run.begin import BEGIN_STEPS
-from merge_jobs.run.ingest import EMPTIED_TITLE, LOOK_STEPS, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
+from merge_jobs.run.ingest import EMPTIED_TITLE, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
 from merge_jobs.run.merge import DROP_STEPS, JUDGE_STEPS, PREPARE_STEPS, WRITE_STEPS
 from merge_jobs.sources.postgres.source import since_parts
 from merge_jobs.sql import statement, statements_of
@@ -128,16 +128,16 @@ def _body(shown: _Shown, what: str) -> Iterator[str]:
 def steps_of(strategy: Strategy[Any]) -> Iterator[Step[Any]]:
     """Yield all steps of a batch of one dataset, in the order in which merge_jobs.run.job performs them.
 
-    Of more datasets, the look at what is known and the strategy's first steps are taken for each in turn, and then the
-    strategy's second steps for each.
+    Of more datasets, the steps that stage them are taken for each in turn, and so are those that compare them, with
+    what can be sent together in one message; then those that apply each.
     """
     yield from BEGIN_STEPS
     yield from NAME_STEPS
     yield from SNAPSHOT_STEPS
-    yield from LOOK_STEPS
     yield from strategy.stage_steps
     yield from STAGED_STEPS
     yield from PREPARE_STEPS
+    yield from strategy.compare_steps
     yield from strategy.apply_steps
     yield from JUDGE_STEPS
     yield from WRITE_STEPS

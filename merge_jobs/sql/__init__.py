@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,32 @@ def execute(
     values: Mapping[str, Any],
     before: sql.Composable | None = None,
 ) -> None:
-    """Run the statement, and the statement `before` it in the same message.
+    """Run the statement, and the statement `before` it in the same message."""
+    wanted = _for_driver(cursor, name, parts, values)
+    cursor.execute(wanted if before is None else sql.SQL(";\n").join([before, wanted]), values or None)
 
-    Without values the driver leaves every % unchanged; with values it would interpret those in names.
-    """
+
+@dataclass(frozen=True)
+class Query:
+    """A statement `file.name` that is to be run, with its values and parts."""
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, sql.Composable] = field(default_factory=dict)
+
+    def text(self, cursor: Cursor) -> str:
+        """Return the statement as it is sent, with its values."""
+        wanted = _for_driver(cursor, self.name, self.parts, self.values)
+        return cursor.mogrify(wanted, self.values).decode() if self.values else wanted.as_string(cursor)
+
+
+def _for_driver(
+    cursor: Cursor, name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, Any]
+) -> sql.Composed:
+    # Without values the driver leaves every % unchanged; with values it would interpret those in names.
     if values:
         parts = {part: sql.SQL(text.as_string(cursor).replace("%", "%%")) for part, text in parts.items()}
-    wanted = composed(name, parts, values)
-    cursor.execute(wanted if before is None else sql.SQL(";\n").join([before, wanted]), values or None)
+    return composed(name, parts, values)
 
 
 def _check_named(name: str) -> None:

@@ -79,6 +79,13 @@ ON CONFLICT (key, batch_id) DO UPDATE SET
     model_commit = excluded.model_commit, strategy = NULL, error = NULL, retryable = NULL
 WHERE batch.batch_status <> 'committed'
 
+-- name: is_ours
+-- Whether this job's attempt is the one that the batch's row has.
+SELECT EXISTS (
+    SELECT FROM {metrics} WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status IN ('started', 'ingested')
+        AND state ->> 'attempt' = %(attempt)s
+)
+
 -- name: reset_batch
 -- Under a new attempt: a job that still believes to be at the batch can no longer commit it.
 UPDATE {metrics} SET batch_start_time = clock_timestamp(), batch_end_time = NULL, batch_status = 'started',
@@ -108,6 +115,16 @@ WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status IN ('started', 
 -- A look that found nothing leaves no batch.
 DELETE FROM {metrics} WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status IN ('started', 'ingested')
     AND state ->> 'attempt' = %(attempt)s
+
+-- name: is_committed_by_us
+-- Whether the batch's row is what this job's attempt has made of it; before the transaction that writes it is committed.
+SELECT EXISTS (
+    SELECT FROM {metrics} WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'committed'
+        AND state ->> 'attempt' = %(attempt)s
+)
+
+-- name: is_removed
+SELECT NOT EXISTS (SELECT FROM {metrics} WHERE key = %(key)s AND batch_id = %(batch_id)s)
 
 -- name: move_counter
 INSERT INTO {counter} AS stream (key, current_batch, last_checked_at, last_run_id, last_result_json)

@@ -62,11 +62,11 @@ FROM changed
 -- The same of what a batch is about to change in a live table, which has the values before until then.
 WITH differing AS (
     SELECT ARRAY[{differing_rows}]::bigint[] AS columns
-    FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged JOIN {merge} m ON m.ctid = d.merged
+    FROM {delta} d JOIN {staging} s ON s.ctid = d.staged JOIN {merge} m ON m.ctid = d.merged
 ), changed AS (
     SELECT staged, merged,
         CASE WHEN staged IS NULL THEN 'deleted' WHEN merged IS NULL THEN 'inserted' ELSE 'updated' END AS kind
-    FROM ds_delta
+    FROM {delta}
 ), shown AS (
     SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY staged, merged) AS place FROM changed) d
     WHERE place <= %(limit)s

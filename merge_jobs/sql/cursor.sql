@@ -45,11 +45,11 @@ ANALYZE ds_keys
 
 -- name: find_gone
 -- A key that was staged is not gone, even if the source's snapshot does not cover both looks.
-CREATE TEMPORARY TABLE ds_gone ON COMMIT DROP AS
+CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS
 SELECT DISTINCT {mapped_key} FROM {staged_map} m WHERE NOT EXISTS (SELECT FROM {staging} s WHERE {key_equal})
 
 -- name: nothing_gone
-CREATE TEMPORARY TABLE ds_gone ON COMMIT DROP AS SELECT {key} FROM {staging} WHERE false
+CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS SELECT {key} FROM {staging} WHERE false
 
 -- name: forget_key
 -- What a position has of a key's column may be of a key that is erased: the next batch reads all rows, or again those

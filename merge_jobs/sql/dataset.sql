@@ -82,9 +82,10 @@ ANALYZE {merge} ({key})
 -- name: count_staged
 SELECT count(*) FROM {staging}
 
--- name: size_of_staging
-SELECT pg_table_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+-- name: work_memory_for_staging
+-- For a hash of the staged rows, within limits.
+SELECT set_config('work_mem', least(greatest((pg_table_size(c.oid) * 1.3)::bigint, %(least)s), %(most)s) / 1024 || 'kB', true)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
 -- name: work_memory
 SELECT set_config('work_mem', %(memory)s, true)
@@ -92,19 +93,26 @@ SELECT set_config('work_mem', %(memory)s, true)
 -- name: index_memory
 SELECT set_config('maintenance_work_mem', %(memory)s, true)
 
+-- name: before_comparisons
+SAVEPOINT before_comparisons
+
+-- name: back_to_before_comparisons
+-- One of several comparisons has failed: they are made one by one, so that the error says which.
+ROLLBACK TO SAVEPOINT before_comparisons
+
 -- name: lock_merge_table
 -- Readers go on; no other writer, and no VACUUM, moves a row while we know rows by their ctid.
 LOCK TABLE {merge} IN SHARE ROW EXCLUSIVE MODE
 
 -- name: analyze_delta
 -- Without its size the planner takes a nested loop for a delta of any size.
-ANALYZE ds_delta
+ANALYZE {delta}
 
 -- name: measure_delta
 SELECT count(*) FILTER (WHERE merged IS NULL),
        count(*) FILTER (WHERE staged IS NOT NULL AND merged IS NOT NULL),
        count(*) FILTER (WHERE staged IS NULL)
-FROM ds_delta
+FROM {delta}
 
 -- name: go_by_address
 -- By addresses and keys of the few rows that matter, whatever the planner thinks of their number.
@@ -112,13 +120,13 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
 
 -- name: keep_gone
 -- Rows that the source has lost stay, where the model wants that.
-UPDATE {merge} m SET ds_deleted_in = %(batch_id)s{ends_with_batch} FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
+UPDATE {merge} m SET ds_deleted_in = %(batch_id)s{ends_with_batch} FROM {delta} d WHERE m.ctid = d.merged AND d.staged IS NULL
 
 -- name: go_as_planned
 SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT
 
 -- name: drop_delta
-DROP TABLE ds_delta
+DROP TABLE {delta}
 
 -- name: keys_savepoint
 SAVEPOINT before_keys

@@ -22,20 +22,20 @@ SELECT count(*) FROM {merge} WHERE ds_batch_out = 2147483647{and_in_source}
 -- name: find_delta
 -- Every key whose open version differs from the source, once, as a pair of row addresses. *<> compares the rows'
 -- images: NULL equals NULL, 1.0 differs from 1.00, and types without an equality of their own are compared too.
-CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
+CREATE TEMPORARY TABLE {delta} ON COMMIT DROP AS
 SELECT s.ctid AS staged, m.ctid AS merged
 FROM {staging} s
 FULL JOIN (SELECT ctid, {columns} FROM {merge} WHERE ds_batch_out = 2147483647{and_in_source}) m ON {key_equal}
 WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
 
 -- name: find_changes
--- The same where only some rows are staged: all that may have changed, with the keys of ds_gone, which are gone.
-CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
+-- The same where only some rows are staged: all that may have changed, with the keys that are gone.
+CREATE TEMPORARY TABLE {delta} ON COMMIT DROP AS
 SELECT s.ctid AS staged, m.ctid AS merged
 FROM {staging} s LEFT JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647{and_in_source}
 WHERE m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
 UNION ALL
-SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647{and_in_source}
+SELECT NULL, m.ctid FROM {gone} s JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647{and_in_source}
 
 -- name: sweep
 -- Of all keys of the source: versions whose key is gone are staged as such; how many they are, and how many keys of the
@@ -53,20 +53,20 @@ SELECT (SELECT count(*) FROM lost), (
 
 -- name: close_deleted
 UPDATE {merge} m SET ds_batch_out = %(batch_id)s{ends_with_batch}
-FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
+FROM {delta} d WHERE m.ctid = d.merged AND d.staged IS NULL
 
 -- name: close_changed
 UPDATE {merge} m SET ds_batch_out = %(batch_id)s{ends_with_next}
-FROM ds_delta d{with_staged} WHERE m.ctid = d.merged AND d.staged IS NOT NULL
+FROM {delta} d{with_staged} WHERE m.ctid = d.merged AND d.staged IS NOT NULL
 
 -- name: take_returned
 -- A version that was kept when the source had lost its key ends where the key comes back.
 UPDATE {merge} m SET ds_batch_out = %(batch_id)s
-FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
+FROM {delta} d JOIN {staging} s ON s.ctid = d.staged
 WHERE d.merged IS NULL AND {key_equal} AND m.ds_deleted_in IS NOT NULL AND m.ds_batch_out = 2147483647
 
 -- name: open_versions
 -- Of new and of changed keys alike.
 INSERT INTO {merge} ({columns}, ds_batch_in, ds_batch_out{late_column})
 SELECT {staged_columns}, %(batch_id)s, 2147483647{late}
-FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged{with_late}
+FROM {delta} d JOIN {staging} s ON s.ctid = d.staged{with_late}

@@ -113,7 +113,7 @@ SELECT (SELECT ROW(count(*), bit_xor({hash}), bit_xor(hashint8extended({hash}, 1
 DROP TABLE IF EXISTS ds_hashes
 
 -- name: find_gone
-CREATE TEMPORARY TABLE ds_gone ON COMMIT DROP AS SELECT {key} FROM {staged_map} WHERE {hash} IS NULL
+CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS SELECT {key} FROM {staged_map} WHERE {hash} IS NULL
 
 -- name: find_all_keys
 -- The keys of all rows of the source, as far as they are known, should they not add up.
@@ -132,6 +132,6 @@ INSERT INTO {map} ({hash}, {key}) SELECT {hash}, {key} FROM {staged_map} WHERE {
 -- An audit: of all differences that a full comparison has found, those in rows whose hash is as it was, and rows that
 -- are gone from the source and that the map never knew.
 WITH same AS (SELECT {mapped_key} FROM {map} m JOIN {staged_map} s ON {key_equal} AND s.{hash} = m.{hash})
-SELECT (SELECT count(*) FROM ds_delta d JOIN {staging} m ON m.ctid = d.staged WHERE EXISTS (SELECT FROM same s WHERE {key_equal}))
-    + (SELECT count(*) FROM ds_delta d JOIN {merge} m ON m.ctid = d.merged WHERE d.staged IS NULL
+SELECT (SELECT count(*) FROM {delta} d JOIN {staging} m ON m.ctid = d.staged WHERE EXISTS (SELECT FROM same s WHERE {key_equal}))
+    + (SELECT count(*) FROM {delta} d JOIN {merge} m ON m.ctid = d.merged WHERE d.staged IS NULL
         AND NOT EXISTS (SELECT FROM {map} s WHERE {key_equal}))

@@ -4,12 +4,12 @@
 -- name: keep_changed_rows
 -- New and changed rows, as much of them as the dataset's checks look at.
 CREATE TEMPORARY TABLE {changed_rows} ON COMMIT DROP AS
-SELECT {checked_columns} FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
+SELECT {checked_columns} FROM {delta} d JOIN {staging} s ON s.ctid = d.staged
 
 -- name: keep_earlier_values
 -- What other datasets may refer to, as it was in rows that have changed or are gone.
 CREATE TEMPORARY TABLE {earlier_values} ON COMMIT DROP AS
-SELECT {referred_columns} FROM ds_delta d JOIN {merge} m ON m.ctid = d.merged
+SELECT {referred_columns} FROM {delta} d JOIN {merge} m ON m.ctid = d.merged
 
 -- name: analyze_kept
 -- Without its size the planner takes a nested loop for a table of any size.

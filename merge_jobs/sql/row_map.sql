@@ -39,10 +39,10 @@ SELECT count(*) FROM {staged_map}
 SELECT EXISTS (SELECT FROM {staged_map})
 
 -- name: analyze_gone
-ANALYZE ds_gone
+ANALYZE {gone}
 
 -- name: drop_gone
-DROP TABLE ds_gone
+DROP TABLE {gone}
 
 -- name: create_empty_delta
-CREATE TEMPORARY TABLE ds_delta (staged tid, merged tid) ON COMMIT DROP
+CREATE TEMPORARY TABLE {delta} (staged tid, merged tid) ON COMMIT DROP

@@ -13,7 +13,7 @@ SELECT reason, rejected_key, rows FROM (
                 WHEN {staged_time} < {merged_time} AND (m.ds_valid_from IS NULL OR m.ds_valid_from > {merged_begins_alone})
                 THEN 'backwards' END AS reason,
             {staged_key_as_json} AS rejected_key
-        FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged LEFT JOIN {merge} m ON m.ctid = d.merged
+        FROM {delta} d JOIN {staging} s ON s.ctid = d.staged LEFT JOIN {merge} m ON m.ctid = d.merged
     ) judged
     WHERE reason IS NOT NULL
     WINDOW of_reason AS (PARTITION BY reason),
@@ -35,10 +35,10 @@ SELECT reason, rejected_key, rows FROM (
 DROP TABLE IF EXISTS ds_late;
 CREATE TEMPORARY TABLE ds_late ON COMMIT DROP AS
 SELECT d.staged, m.ds_valid_from AS begins
-FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged JOIN {merge} m ON m.ctid = d.merged
+FROM {delta} d JOIN {staging} s ON s.ctid = d.staged JOIN {merge} m ON m.ctid = d.merged
 WHERE m.ds_valid_from > {staged_begins}
 UNION ALL
-SELECT d.staged, greatest(before.ended, {batch_time}) FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
+SELECT d.staged, greatest(before.ended, {batch_time}) FROM {delta} d JOIN {staging} s ON s.ctid = d.staged
 CROSS JOIN LATERAL (
     SELECT greatest(
         (SELECT max(m.ds_valid_to) FROM {merge} m WHERE {key_equal} AND m.ds_batch_out <> 2147483647),

@@ -5,10 +5,14 @@
 -- name: digests
 -- Of the source: a digest of the versions in each block. Transaction numbers in 64 bits: the newest that the row's
 -- 32 can stand for, so that a number that comes again is another one.
+SELECT {leaf}::bigint, {first}::bigint + width_bucket(ctid, {blocks}::tid[]), count(*)::integer,
+    bit_xor(hashtidextended(ctid, {transaction}))
+FROM ONLY {table} WHERE ctid >= {low}::tid AND ctid < {high}::tid GROUP BY 2
+
+-- name: digests_out
+-- Those of several windows at once, where they are small.
 COPY (
-    SELECT {leaf}::bigint, {first}::bigint + width_bucket(ctid, {blocks}::tid[]), count(*)::integer,
-        bit_xor(hashtidextended(ctid, {transaction}))
-    FROM ONLY {table} WHERE ctid >= {low}::tid AND ctid < {high}::tid GROUP BY 2
+{digests}
 ) TO STDOUT (FORMAT {format})
 
 -- name: versions
@@ -72,52 +76,65 @@ COPY {staged_map} FROM STDIN (FORMAT {format}, FREEZE)
 COPY {staged_map} FROM STDIN (FORMAT {format})
 
 -- name: create_digests
+-- For all datasets that are staged together.
 CREATE TEMPORARY TABLE ds_digest (leaf bigint, block bigint, versions integer, digest bigint) ON COMMIT DROP
+
+-- name: create_changed_blocks
+CREATE TEMPORARY TABLE ds_changed_block (dataset text, leaf bigint, block bigint, gone boolean) ON COMMIT DROP
+
+-- name: create_new_versions
+CREATE TEMPORARY TABLE ds_new_version (dataset text, leaf bigint, tid tid) ON COMMIT DROP
 
 -- name: copy_digests
 COPY ds_digest FROM STDIN (FORMAT {format})
 
 -- name: count_versions
-SELECT coalesce(sum(versions), 0) FROM ds_digest
+SELECT coalesce(sum(versions), 0) FROM ds_digest WHERE {of_dataset}
 
 -- name: find_changed_blocks
-CREATE TEMPORARY TABLE ds_changed_block ON COMMIT DROP AS
-SELECT leaf, block, d.leaf IS NULL AS gone
-FROM ds_digest d FULL JOIN {map} m USING (leaf, block)
+INSERT INTO ds_changed_block
+SELECT {dataset}, leaf, block, d.leaf IS NULL
+FROM (SELECT * FROM ds_digest WHERE {of_dataset}) d FULL JOIN {map} m USING (leaf, block)
 WHERE (d.versions, d.digest) IS DISTINCT FROM (m.versions, m.digest)
 
 -- name: count_changed_blocks
-SELECT count(*), count(*) FILTER (WHERE NOT gone) FROM ds_changed_block
+SELECT count(*), count(*) FILTER (WHERE NOT gone) FROM ds_changed_block WHERE dataset = {dataset}
 
 -- name: changed_blocks
 SELECT array_agg(block ORDER BY block) FROM ds_changed_block
-WHERE NOT gone AND leaf = %(leaf)s AND block >= %(first)s AND block < %(end)s
+WHERE dataset = {dataset} AND NOT gone AND leaf = %(leaf)s AND block >= %(first)s AND block < %(end)s
 
 -- name: stage_gone_blocks
-INSERT INTO {staged_map} (leaf, block, versions) SELECT leaf, block, 0 FROM ds_changed_block WHERE gone
+INSERT INTO {staged_map} (leaf, block, versions) SELECT leaf, block, 0 FROM ds_changed_block
+WHERE dataset = {dataset} AND gone
 
 -- name: find_new_versions
-CREATE TEMPORARY TABLE ds_new_version ON COMMIT DROP AS
-SELECT leaf, tid FROM (
+INSERT INTO ds_new_version
+SELECT {dataset}, leaf, tid FROM (
     SELECT s.leaf, v.tid, v.xid FROM {staged_map} s CROSS JOIN LATERAL unnest(s.tids, s.xids) v(tid, xid)
     EXCEPT
     SELECT m.leaf, v.tid, v.xid FROM {map} m JOIN {staged_map} s USING (leaf, block)
         CROSS JOIN LATERAL unnest(m.tids, m.xids) v(tid, xid)
 ) new_version
 
+-- name: count_new_versions
+SELECT count(*) FROM ds_new_version WHERE dataset = {dataset}
+
 -- name: new_versions
 -- In pieces, each an array for one statement to the source.
-SELECT leaf, count(*), array_agg(tid)::text
-FROM (SELECT leaf, tid, (row_number() OVER (PARTITION BY leaf ORDER BY tid) - 1) / {piece} AS piece FROM ds_new_version) n
+SELECT leaf, count(*), array_agg(tid)::text FROM (
+    SELECT leaf, tid, (row_number() OVER (PARTITION BY leaf ORDER BY tid) - 1) / {piece} AS piece
+    FROM ds_new_version WHERE dataset = {dataset}
+) n
 GROUP BY leaf, piece
 
 -- name: drop_look
--- The next dataset looks in the same transaction.
+-- The next datasets look in the same transaction.
 DROP TABLE IF EXISTS ds_digest, ds_changed_block, ds_new_version
 
 -- name: find_gone
 -- Keys that were in these blocks and are no longer in any of them.
-CREATE TEMPORARY TABLE ds_gone ON COMMIT DROP AS
+CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS
 SELECT k.* FROM {map} m JOIN {staged_map} s USING (leaf, block)
     CROSS JOIN LATERAL unnest({mapped_keys}) k({key})
 EXCEPT
@@ -147,6 +164,6 @@ WITH old ({leaf_column}, {tid_column}, {xid_column}, {key}) AS (
         SELECT n.leaf, v.* FROM {staged_map} n CROSS JOIN LATERAL unnest(n.tids, n.xids) v
     ) n ({leaf_column}, {tid_column}, {xid_column}) USING ({leaf_column}, {tid_column}, {xid_column})
 )
-SELECT (SELECT count(*) FROM ds_delta d JOIN {staging} m ON m.ctid = d.staged WHERE EXISTS (SELECT FROM same s WHERE {key_equal}))
-    + (SELECT count(*) FROM ds_delta d JOIN {merge} m ON m.ctid = d.merged WHERE d.staged IS NULL
+SELECT (SELECT count(*) FROM {delta} d JOIN {staging} m ON m.ctid = d.staged WHERE EXISTS (SELECT FROM same s WHERE {key_equal}))
+    + (SELECT count(*) FROM {delta} d JOIN {merge} m ON m.ctid = d.merged WHERE d.staged IS NULL
         AND NOT EXISTS (SELECT FROM old s WHERE {key_equal}))

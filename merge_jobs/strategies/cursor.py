@@ -299,8 +299,7 @@ CURSOR = Strategy(
                 on_store(
                     "each key that was read is there once",
                     "dataset.lock_merge_table",
-                    "dataset.size_of_staging",
-                    "dataset.work_memory",
+                    "dataset.work_memory_for_staging",
                     "dataset.null_keys",
                     "dataset.duplicate_keys",
                 ),
@@ -326,7 +325,6 @@ CURSOR = Strategy(
                     ".find_changes",
                     "dataset.go_as_planned",
                     *MEASURED,
-                    ".count_open",
                 ),
             ),
         ),

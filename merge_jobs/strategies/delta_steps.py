@@ -12,7 +12,7 @@ from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
 from merge_jobs.strategies.step import Condition, Step, on_store
 from merge_jobs.strategies.strategy import Applying
 
-MEASURED = ("dataset.analyze_delta", "dataset.measure_delta")
+MEASURED = ("dataset.analyze_delta", "dataset.measure_delta", ".count_open")
 # The merge table is brought to a changed model; as-of functions and consumers' views follow.
 ALTERED_TO_MODEL = (
     *("drift", "as_of", "views", "leftovers.readers"),
@@ -108,7 +108,7 @@ APPLY_DELTA: Step[Applying] = Step(
     _apply,
     (
         on_store(
-            "the merge table is brought to the source",
+            "the merge table is brought to the source; of the kinds of changes that there are",
             "dataset.keys_savepoint",
             "dataset.go_by_address",
             "live.delete_gone",

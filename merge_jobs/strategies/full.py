@@ -6,7 +6,7 @@ import logging
 
 from merge_jobs.schema_change import alter_to_model, drift
 from merge_jobs.stores.postgres import row_maps
-from merge_jobs.stores.postgres.apply import measured_delta, open_rows, set_work_memory
+from merge_jobs.stores.postgres.apply import measured, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import MergeTableBroken, create_staging, merge_table
 from merge_jobs.strategies.delta_steps import (
@@ -44,11 +44,10 @@ def _map_to_come(state: Staging) -> None:
 def _compare(state: Applying) -> None:
     # First, as it takes the strongest lock: a lock taken before would have to be raised.
     state.tables = alter_to_model(state.tables, in_full=True)
-    state.tables.run("dataset.lock_merge_table")
-    state.before = open_rows(state.tables)
+    state.tables.later("dataset.lock_merge_table")
     set_work_memory(state.tables)
-    state.tables.run(".find_delta")
-    state.delta = measured_delta(state.tables)
+    state.tables.later(".find_delta")
+    state.before, state.delta = measured(state.tables)
 
 
 def _audit(state: Applying) -> None:
@@ -109,9 +108,7 @@ FULL = Strategy(
                 on_store(
                     "the keys whose rows differ",
                     "dataset.lock_merge_table",
-                    ".count_open",
-                    "dataset.size_of_staging",
-                    "dataset.work_memory",
+                    "dataset.work_memory_for_staging",
                     ".find_delta",
                     *MEASURED,
                 ),

@@ -14,7 +14,9 @@ from typing import Any
 from psycopg2 import sql
 
 from config_schema.model import Dataset
+from merge_jobs.database.together import Lookup, Rows, in_step
 from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.sql import Query
 
 NO_SERVER: tuple[Any, ...] = (*[None] * 6, 0, 0, 8192, 0)  # for one that does not tell of itself
 # How key-hash diff hashes a row. It is raised when that changes, so that hashes of both ways are never compared.
@@ -102,18 +104,52 @@ def cursor_broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | No
     return next((FACTS[fact] for fact in CURSOR_FACTS if before.get(fact) != now.get(fact)), None)
 
 
+@dataclass(frozen=True)
+class TableLook:
+    """What the catalogue says about a dataset's table: its leaves, its columns and types, and whether they fit."""
+
+    leaves: Rows
+    columns: tuple[Any, ...]
+    types: tuple[Any, ...]
+    array_key: bool
+
+
 def look(source: PostgresSource, dataset: Dataset) -> TableState:
     """Return the state of the dataset's table, from the source's snapshot."""
-    ((is_readable,),) = source.rows("guard.server_is_readable")
-    server = source.rows("guard.server")[0] if is_readable else NO_SERVER
-    *facts, wal, transaction, block_size, age = server
-    found = source.rows("guard.leaves", source.named(dataset))
-    oids = [oid for oid, *_ in found]
+    (server,) = in_step([looking_at_server()], source.together)
+    (table,) = in_step([looking_at_table(source, dataset)], source.together)
+    return table_state(dataset, server, table)
+
+
+def looking_at_server() -> Lookup[tuple[Any, ...] | None]:
+    """Look at the state of the source's server; None if the job's user may not."""
+    (((is_readable,),),) = yield [Query("guard.server_is_readable")]
+    if not is_readable:
+        return None
+    ((server,),) = yield [Query("guard.server")]
+    return server
+
+
+def looking_at_table(source: PostgresSource, dataset: Dataset) -> Lookup[TableLook]:
+    """Look at the dataset's table, and at its columns, which the source remembers as long as the snapshot stands."""
+    (leaves,) = yield [Query("guard.leaves", source.named(dataset))]
+    oids = [oid for oid, *_ in leaves]
     columns = {"leaves": oids, "columns": [column.name for column in dataset.columns]}
-    (of_columns, virtual), (of_types, unstable) = (
-        source.rows(f"guard.{of}", columns)[0] for of in ("columns", "types")
-    )
-    ((array_key,),) = source.rows("guard.key_types", {"leaves": oids, "key": list(dataset.primary_key)})
+    (of_columns,), (of_types,), ((array_key,),), every = yield [
+        Query("guard.columns", columns),
+        Query("guard.types", columns),
+        Query("guard.key_types", {"leaves": oids, "key": list(dataset.primary_key)}),
+        Query("postgres_source.columns", source.named(dataset)),
+    ]
+    source.know_columns(dataset, every)
+    return TableLook(leaves, of_columns, of_types, array_key)
+
+
+def table_state(dataset: Dataset, server: tuple[Any, ...] | None, table: TableLook) -> TableState:
+    """Return the state of a dataset's table from what the looks have found."""
+    *facts, wal, transaction, block_size, age = server or NO_SERVER
+    found, oids = table.leaves, [oid for oid, *_ in table.leaves]
+    (of_columns, virtual), (of_types, unstable), array_key = table.columns, table.types, table.array_key
     names = ("system", "timeline", "started", "stats_reset", "server_version", "database")
     state_facts = {
         "model": _fingerprint(dataset),
@@ -131,7 +167,7 @@ def look(source: PostgresSource, dataset: Dataset) -> TableState:
     )
     no_keys = "its key has an array or a composite type" if array_key else None
     unfit = next(filter(None, map(_unfit, found)), None)
-    if unfit is None and not is_readable:
+    if unfit is None and server is None:
         unfit = "the job's user may not ask for the server's state"
     if unfit is None and virtual:
         unfit = "it has virtual generated columns"

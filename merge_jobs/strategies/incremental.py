@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
+import psycopg2
 from psycopg2 import sql
 
 from config_schema.result import Counts
+from merge_jobs.database.together import Lookup, in_step
+from merge_jobs.database_errors import database_failed
 from merge_jobs.errors import MapWrong
+from merge_jobs.process import shutdown
+from merge_jobs.process.progress import Phase
 from merge_jobs.quality.checks import keep_delta, needs_delta
 from merge_jobs.schema_change import alter_to_model
 from merge_jobs.stores.postgres import row_maps
-from merge_jobs.stores.postgres.apply import SMALL_DELTA, measured_delta, open_rows, set_work_memory
+from merge_jobs.stores.postgres.apply import SMALL_DELTA, Delta, measuring, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.strategies.delta_steps import (
     ALTERED_TO_MODEL,
@@ -23,20 +30,17 @@ from merge_jobs.strategies.delta_steps import (
     wrong_sum,
 )
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
-from merge_jobs.strategies.step import Condition, Step, on_store
+from merge_jobs.strategies.step import Condition, Step, for_all, on_store
 from merge_jobs.strategies.strategy import Applying
 
+FEW = 20_000  # staged rows of a dataset that is compared together with others
 SOMETHING: Condition[Applying] = Condition("where something is staged", lambda state: state.something_staged)
 NOTHING: Condition[Applying] = Condition("where nothing is staged", lambda state: not state.something_staged)
 
 
-def _look(state: Applying) -> None:
-    state.something_staged = bool(state.tables.value("row_map.something_staged"))
-
-
 def _check_number(state: Applying) -> None:
     """Raise MapWrong if the source has another number of rows than the map, but no new, changed or missing rows."""
-    tables, staged, known = state.tables, state.staged, row_maps.find(state.tables)
+    tables, staged, known = state.tables, state.staged, state.known
     if known is not None and known.rows not in (None, staged.rows):
         raise MapWrong(
             tables.where,
@@ -50,19 +54,58 @@ def _check_number(state: Applying) -> None:
     state.counts = Counts(unchanged=staged.rows, total=staged.rows)
 
 
-def _compare(kind: MapKind, state: Applying) -> None:
-    # First, as it takes the strongest lock: a lock taken before would have to be raised.
-    state.tables = tables = alter_to_model(state.tables)
-    tables.run("dataset.lock_merge_table")
-    state.before = open_rows(tables)
+def _compare_all(kind: MapKind, states: Sequence[Applying]) -> None:
+    """Find what is to change in each dataset: in all that have little staged by one message."""
+    store = states[0].tables.store
+    for state in states:
+        with _of_dataset(state):
+            # First, as it takes the strongest lock: a lock taken before would have to be raised.
+            state.tables = alter_to_model(state.tables, state.described)
+    few = [state for state in states if state.staged.staged <= FEW]
+    if len(few) > 1:
+        store.later("dataset.before_comparisons")
+        try:
+            _compare(kind, few)
+        except psycopg2.Error:
+            shutdown.check()
+            if store.session.closed:
+                raise
+            store.session.drop_waiting()
+            store.run("dataset.back_to_before_comparisons")
+            few = []
+    else:
+        few = []
+    for state in [one for one in states if one not in few]:
+        with _of_dataset(state):
+            _compare(kind, [state])
+
+
+@contextmanager
+def _of_dataset(state: Applying) -> Iterator[None]:
+    state.tables.store.progress.at(Phase.MERGING, state.tables.name)
+    try:
+        yield
+    except psycopg2.Error as error:
+        raise database_failed(error, f"{state.tables.store.where}: dataset {state.tables.name}") from error
+
+
+def _compare(kind: MapKind, states: Sequence[Applying]) -> None:
+    looks = [_comparing(kind, state) for state in states]
+    for state, found in zip(states, in_step(looks, states[0].tables.store.together), strict=True):
+        state.before, state.delta = found
+
+
+def _comparing(kind: MapKind, state: Applying) -> Lookup[tuple[int, Delta]]:
+    tables = state.tables
+    tables.later("dataset.lock_merge_table")
     set_work_memory(tables)
-    tables.run(f"{kind.value}.find_gone")
-    tables.run("row_map.analyze_gone")
-    if state.staged.staged < state.before * SMALL_DELTA:
-        tables.run("dataset.go_by_address")
-    tables.run(".find_changes")
-    tables.run("dataset.go_as_planned")
-    state.delta = measured_delta(tables)
+    tables.later(f"{kind.value}.find_gone")
+    tables.later("row_map.analyze_gone")
+    if state.staged.staged < state.staged.rows * SMALL_DELTA:  # the merge table has about as many rows as the source
+        tables.later("dataset.go_by_address")
+    tables.later(".find_changes")
+    tables.later("dataset.go_as_planned")
+    return (yield from measuring(tables))
 
 
 def _check(kind: MapKind, state: Applying) -> None:
@@ -76,24 +119,25 @@ def _check(kind: MapKind, state: Applying) -> None:
 
 
 def _change_map(kind: MapKind, state: Applying) -> None:
-    for name in (
-        "dataset.drop_delta",
-        "row_map.drop_gone",
-        f"{kind.value}.forget_changed",
-        f"{kind.value}.keep_changed",
-    ):
-        state.tables.run(name)
-    row_maps.save(state.tables, state.staged, state.map_batch, state.tables.map_name, full=False)
+    # Before the merge table, as nobody waits for what this does: it goes in the message of what is waited for.
+    for name in ("forget_changed", "keep_changed"):
+        state.tables.later(f"{kind.value}.{name}")
+    row_maps.save(state.tables, state.staged, state.map_batch, state.tables.map_name, full=False, with_next=True)
+    if not state.delta.size:
+        state.tables.store.session.send_waiting()
 
 
-def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
-    """Return the steps that bring merge table and map in line with what is staged."""
+def _drop_delta(state: Applying) -> None:
+    for name in ("dataset.drop_delta", "row_map.drop_gone"):
+        state.tables.later(name)
+
+
+def compare_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
+    """Return the steps that find what is to change in the merge tables."""
     compared = on_store(
         "the keys whose rows differ, of those that may",
         "dataset.lock_merge_table",
-        ".count_open",
-        "dataset.size_of_staging",
-        "dataset.work_memory",
+        "dataset.work_memory_for_staging",
         f"{kind.value}.find_gone",
         "row_map.analyze_gone",
         "dataset.go_by_address",
@@ -101,27 +145,26 @@ def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
         "dataset.go_as_planned",
         *MEASURED,
     )
+    also = (*ALTERED_TO_MODEL, "dataset.before_comparisons", "dataset.back_to_before_comparisons")
+    return (for_all(partial(_compare_all, kind), (compared,), also=also, when=SOMETHING),)
+
+
+def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
+    """Return the steps that bring merge table and map in line with what is staged, and compared."""
     changed = on_store(
         "the map changes with the merge table",
-        "dataset.drop_delta",
-        "row_map.drop_gone",
         f"{kind.value}.forget_changed",
         f"{kind.value}.keep_changed",
         "row_map.save",
     )
+    dropped = on_store("the delta has been applied", "dataset.drop_delta", "row_map.drop_gone")
     kept = ("row_map.create_empty_delta", "dataset.drop_delta", "quality")
     return (
-        Step(_look, (on_store("is anything staged?", "row_map.something_staged"),)),
-        Step(
-            _check_number,
-            (on_store("the source has as many rows as the map", "row_map.find"),),
-            also=kept,
-            when=NOTHING,
-        ),
-        Step(partial(_compare, kind), (compared,), also=ALTERED_TO_MODEL, when=SOMETHING),
+        Step(_check_number, also=kept, when=NOTHING),
         Step(partial(_check, kind), also=(f"{kind.value}.find_all_keys", *KEY_CHECKS, "quality"), when=SOMETHING),
         JUDGE_TIMES,
         KEEP_CHANGES,
-        APPLY_DELTA,
         Step(partial(_change_map, kind), (changed,), when=SOMETHING),
+        APPLY_DELTA,
+        Step(_drop_delta, (dropped,), when=SOMETHING),
     )

@@ -14,7 +14,7 @@ from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.erased_keys import keep_away
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
-from merge_jobs.strategies.incremental import change_steps
+from merge_jobs.strategies.incremental import change_steps, compare_steps
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_hashes import RowHashes
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
@@ -196,4 +196,5 @@ KEY_HASH_DIFF = Strategy(
         Step(_end_look, (on_store("the look is over", "key_hash_diff.drop_look"),)),
     ),
     apply_steps=change_steps(MapKind.KEY_HASHES),
+    compare_steps=compare_steps(MapKind.KEY_HASHES),
 )

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 def with_keys_checked(tables: DatasetTables, loaded: sql.Identifier, write: Callable[[], T]) -> T:
     """Run `write`, which an index or NOT NULL may refuse; if so, raise KeysRejected with the bad keys in `loaded`."""
-    tables.store.run("dataset.keys_savepoint")
+    tables.store.later("dataset.keys_savepoint")
     try:
         return write()
     except (psycopg2.errors.UniqueViolation, psycopg2.errors.NotNullViolation):

@@ -6,7 +6,8 @@ forensic.sql, by the platform's milestoning; the other file's statements are nei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -94,6 +95,7 @@ class Step(Generic[State]):
     sections: tuple[Section, ...] = ()
     also: tuple[str, ...] = ()
     when: Condition[State] | None = None
+    run_for_all: Callable[[Sequence[State]], None] | None = None  # in place of `run`, for several datasets at once
 
     @property
     def title(self) -> str:
@@ -108,11 +110,33 @@ class Step(Generic[State]):
         return UNNAMED.union(every)
 
 
+def for_all(
+    run: Callable[[Sequence[State]], None],
+    sections: tuple[Section, ...] = (),
+    also: tuple[str, ...] = (),
+    when: Condition[State] | None = None,
+) -> Step[State]:
+    """Return a step that is taken for several datasets at once: their statements are sent together."""
+    return Step(lambda state: run([state]), sections, also, when, run)
+
+
 def perform(steps: Iterable[Step[State]], state: State) -> None:
     """Run the steps in order; each may run only its own statements (merge_jobs.sql.limit_to)."""
+    perform_for_all(steps, [state], lambda _: nullcontext())
+
+
+def perform_for_all(
+    steps: Iterable[Step[State]], states: Sequence[State], each: Callable[[State], AbstractContextManager[None]]
+) -> None:
+    """Run each step for all states before the next step; `each` gives the context of what is done for one of them."""
     for step in steps:
-        if step.when is None or step.when.holds(state):
+        wanted = [state for state in states if step.when is None or step.when.holds(state)]
+        if step.run_for_all is not None and len(states) > 1 and wanted:
             with limit_to(step.named, step.title):
+                step.run_for_all(wanted)
+            continue
+        for state in wanted:
+            with each(state), limit_to(step.named, step.title):
                 step.run(state)
 
 

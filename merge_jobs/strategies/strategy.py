@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from config_schema.result import Counts
+from merge_jobs.database.together import in_step
+from merge_jobs.schema_change import MergeAndStaging
 from merge_jobs.sources import Source
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import DeleteLimit, Delta
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.changes import DatasetChanges
 from merge_jobs.stores.postgres.cursors import CursorPosition
-from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, create_staging
+from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, creating_staging
 from merge_jobs.strategies.guard import TableState, cursor_facts
-from merge_jobs.strategies.step import Condition, Step, on_source, on_store, perform
+from merge_jobs.strategies.step import Condition, Step, for_all, on_source, on_store, perform, perform_for_all
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Read:
     staged: int
     kept_away: int = 0
     position: CursorPosition | None = None
+    is_untouched: bool = False  # no row has changed, and no table was made for changes
 
 
 class Doubt(Exception):
@@ -89,15 +93,25 @@ class Staging:
         """The dataset's tables."""
         return self.reading.tables
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether no row has changed, and so no table is made for changes."""
+        return False
+
 
 @dataclass
 class Applying:
-    """The state of the steps that apply a dataset: rows of the merge table before, the delta, and what was done."""
+    """The state of the steps that apply a dataset: rows of the merge table before, the delta, and what was done.
+
+    `known` is its row map, of a strategy that changes one, and `described` its merge and staging tables as they are.
+    """
 
     tables: DatasetTables
     staged: Staged
     batch_id: int
     deletes: DeleteLimit
+    known: RowMap | None = None
+    described: MergeAndStaging | None = None
     something_staged: bool = True
     before: int = 0
     delta: Delta = field(default_factory=lambda: Delta(0, 0, 0))
@@ -118,7 +132,8 @@ class Strategy(Generic[Stage]):
     """A strategy reads the source first, and changes the merge table only after the source is closed.
 
     `resumable` says whether what is staged survives a commit, so that another job can continue from there;
-    `staging` creates the state for the `stage_steps`. They raise Doubt if only a full batch is reliable.
+    `staging` creates the state for the `stage_steps`. They raise Doubt if only a full batch is reliable, which a
+    strategy that stages datasets `together` never does.
     """
 
     name: str
@@ -126,21 +141,22 @@ class Strategy(Generic[Stage]):
     staging: Callable[[Reading], Stage]
     stage_steps: tuple[Step[Stage], ...]
     apply_steps: tuple[Step[Applying], ...]
+    compare_steps: tuple[Step[Applying], ...] = ()  # of all datasets, before the first of them is applied
+    together: Callable[[Reading], bool] = lambda _: False  # whether a dataset may be staged with others
 
-    def stage(self, reading: Reading) -> Read:
-        """Read the dataset. Raises Doubt."""
-        state = self.staging(reading)
-        perform(self.stage_steps, state)
-        return Read(state.rows, state.staged, state.kept_away, state.position)
+    def stage(self, readings: Sequence[Reading], each: Callable[[Staging], AbstractContextManager[None]]) -> list[Read]:
+        """Read the datasets, what is done for one of them in the context that `each` gives. Raises Doubt."""
+        states = [self.staging(reading) for reading in readings]
+        perform_for_all(self.stage_steps, states, each)
+        return [Read(state.rows, state.staged, state.kept_away, state.position, state.is_untouched) for state in states]
 
-    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, deletes: DeleteLimit) -> Applying:
-        """Bring the merge table, and the row map, in line with what was staged; return what was done.
+    def compare(self, states: Sequence[Applying]) -> None:
+        """Find what is to change in the merge tables, where that is not a part of applying it."""
+        perform_for_all(self.compare_steps, states, lambda _: nullcontext())
 
-        The caller commits.
-        """
-        state = Applying(tables, staged, batch_id, deletes)
+    def apply(self, state: Applying) -> None:
+        """Bring the merge table, and the row map, in line with what was staged. The caller commits."""
         perform(self.apply_steps, state)
-        return state
 
 
 STAGING = on_store("an empty staging table", "dataset.create_staging", "dataset.comment_staging")
@@ -148,21 +164,25 @@ INTO_STAGING = on_store("into the staging table", "dataset.copy_to_staging")
 VERSIONS_OUT = on_source("the row versions of each block, by windows of blocks", "version_diff.versions")
 
 
-def empty_staging(state: Staging) -> None:
-    """Create an empty staging table."""
-    state.made = create_staging(state.tables)
+def empty_staging(states: Sequence[Staging]) -> None:
+    """Create an empty staging table for each dataset."""
+    store = states[0].tables.store
+    made = in_step([creating_staging(state.tables) for state in states], store.together)
+    for state, table in zip(states, made, strict=True):
+        state.made = table
 
 
 KEYS_ERASED: Condition[Staging] = Condition("only where keys are erased", lambda state: state.reading.erased > 0)
 
-CREATE_STAGING = Step(empty_staging, (STAGING,))
+CREATE_STAGING: Step[Staging] = for_all(empty_staging, (STAGING,))
 
 
 def create_staged_map(kind: MapKind) -> Step[Staging]:
     """Return the step that creates an empty table for the changes in a map of that kind."""
 
-    def empty_map(state: Staging) -> None:
-        row_maps.create_staged_map(state.tables, kind)
+    def empty_map(states: Sequence[Staging]) -> None:
+        for state in states:
+            row_maps.create_staged_map(state.tables, kind)
 
     title = "an empty table for what is to change in the map of the rows"
-    return Step(empty_map, (on_store(title, f"{kind.value}.create_staged_map", "row_map.comment_staged_map"),))
+    return for_all(empty_map, (on_store(title, f"{kind.value}.create_staged_map", "row_map.comment_staged_map"),))

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.errors import SourceBehind
 from merge_jobs.process import shutdown
 from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.sql import Query
 
 log = logging.getLogger(__name__)
 
@@ -59,23 +61,27 @@ def is_behind(now: Position, last: Position) -> bool:
     return now.wal < last.wal or (now.standby and now.transaction < last.transaction)
 
 
-def read_position(source: PostgresSource) -> Position | None:
-    """Return the server's position; None if the job's user may not ask for it."""
-    ((is_readable,),) = source.rows("guard.position_is_readable")
-    return Position(*source.rows("guard.position")[0]) if is_readable else None
+def reading_position() -> Lookup[Position | None]:
+    """Look for the server's position; None if the job's user may not ask for it."""
+    (((is_readable,),),) = yield [Query("guard.position_is_readable")]
+    if not is_readable:
+        return None
+    ((position,),) = yield [Query("guard.position")]
+    return Position(*position)
 
 
-def wait_until_not_behind(source: PostgresSource, last: Position, batch_id: int) -> None:
-    """Wait for a standby that lags; leave no transaction open. Raises SourceBehind.
+def wait_until_not_behind(source: PostgresSource, last: Position, batch_id: int, now: Position | None = None) -> None:
+    """Wait for a standby that lags, without a transaction. Raises SourceBehind.
 
-    `last` is the position at which the committed batch `batch_id` was read.
+    `last` is the position at which the committed batch `batch_id` was read, `now` that of a moment ago, if it is known.
     """
     give_up, warned = time.monotonic() + WAIT_SECONDS, False
     while True:
-        now = read_position(source)
-        source.rollback()
+        if now is None:
+            (now,) = in_step([reading_position()], source.together)
         if now is None or not is_behind(now, last):
             return
+        source.rollback()
         if not now.standby or time.monotonic() >= give_up:
             raise _behind(source, now, last, batch_id)
         if not warned:
@@ -83,6 +89,7 @@ def wait_until_not_behind(source: PostgresSource, last: Position, batch_id: int)
                 "%s: the standby is at %s, and batch %d was read at %s: waiting", source.where, now, batch_id, last
             )
             warned = True
+        now = None
         shutdown.pause(POLL_SECONDS)
         shutdown.check()
 

@@ -18,11 +18,12 @@ from config_schema.model import Dataset
 from config_schema.model.sql_types import with_schema
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.database.session import NAMES, SEPARATOR, Names, SessionSide
+from merge_jobs.database.together import Lookup, Rows, in_step
 from merge_jobs.database_errors import source_connect_failed, source_failed
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceTableMissing
 from merge_jobs.sources import Since, SourceColumn, SourcePart
 from merge_jobs.sources.postgres.conversions import checked_column, converted
-from merge_jobs.sql import composed, execute
+from merge_jobs.sql import Query, composed, execute
 
 COMPUTES = "Correct the view, the function or the generated column at the source, or the rows that it computes from"
 # By SQLSTATE or its class: what to do about an error of a batch's read. None of these is worth a retry.
@@ -78,6 +79,8 @@ class PostgresSource:
     def __init__(self, place: ConnectionInfo, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
         self.place = place
         self.where = f"source {place}"
+        self._columns: dict[str, Mapping[str, SourceColumn]] = {}  # by table, in the snapshot
+        self._held: list[tuple[Dataset, Hold]] | None = None  # for the next snapshot
         try:
             self._session = connect(place, application_name, self.where, lock_seconds, SessionSide.PRODUCER)
         except ConnectFailed as error:
@@ -89,27 +92,37 @@ class PostgresSource:
         Raises SourceMismatch if a table is missing, SourceUnsettled if tables are rewritten meanwhile, each time.
         """
         with self._translate_errors():
-            found = {dataset.name: self._check_table(dataset) for dataset in datasets}
-            held = [(of, found[of.name]) for of in datasets]
-            held += [(of, Hold.READ) for of in self._made_of_materialized(datasets)]
+            self._columns.clear()
+            held, self._held = self._held, None
+            if held is None or [of for of, _ in held[: len(datasets)]] != list(datasets):
+                (held,) = in_step([self.finding_holds(datasets)], self.together)
             for _ in range(TRIES):
-                self._session.begin_snapshot()
                 if taken := self._take_snapshot(held):
                     return taken
         raise SourceUnsettled(self.where)
 
-    def _made_of_materialized(self, datasets: Sequence[Dataset]) -> list[Dataset]:
-        """Return the datasets that read a materialized view through views: LOCK TABLE does not lock it."""
+    def finding_holds(self, datasets: Sequence[Dataset]) -> Lookup[list[tuple[Dataset, Hold]]]:
+        """Look how each table is held, which `begin` then need not do.
+
+        It is twice for a view that reads a materialized one, which its lock does not hold. Raises SourceMismatch if a
+        table does not exist.
+        """
         values = {"schema": self.place.schema, "tables": [dataset.source_table for dataset in datasets]}
-        found = {table for (table,) in self._rows("made_of_materialized_views", values)}
-        return [dataset for dataset in datasets if dataset.source_table in found]
+        materialized, *relations = yield [
+            Query("postgres_source.made_of_materialized_views", values),
+            *(Query("postgres_source.relation", self.named(dataset)) for dataset in datasets),
+        ]
+        held = [(of, self._hold(of, found)) for of, found in zip(datasets, relations, strict=True)]
+        self._held = held + [(of, Hold.READ) for of in datasets if (of.source_table,) in materialized]
+        return self._held
 
     def _take_snapshot(self, held: Sequence[tuple[Dataset, Hold]]) -> datetime | None:
         """Return the snapshot's time; None if a table that was locked after the snapshot was rewritten meanwhile."""
         locked = [self.table(dataset) for dataset, how in held if how is Hold.LOCK]
-        if locked:
-            self._run("lock_tables", tables=sql.SQL(", ").join(locked))
-        taken = self._session.take_snapshot()
+        tables = {"tables": sql.SQL(", ").join(locked)}
+        taken = self._session.begin_snapshot(
+            *([composed("postgres_source.lock_tables", tables, {})] if locked else []),
+        )
         read = [dataset for dataset, how in held if how is Hold.READ]
         if not read:
             return taken
@@ -149,9 +162,13 @@ class PostgresSource:
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         """Return the columns of the dataset's table, as they are in the snapshot."""
-        with self._translate_errors():
-            rows = self._rows("columns", self.named(dataset))
-        return {name: SourceColumn(kind, portable) for name, kind, portable in rows}
+        if dataset.source_table not in self._columns:
+            self.know_columns(dataset, self.rows("postgres_source.columns", self.named(dataset)))
+        return self._columns[dataset.source_table]
+
+    def know_columns(self, dataset: Dataset, rows: Rows) -> None:
+        """Remember the rows of postgres_source.columns as long as the snapshot stands."""
+        self._columns[dataset.source_table] = {name: SourceColumn(kind, portable) for name, kind, portable in rows}
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
         """Return the planner's estimate of the dataset's rows; None if it has none."""
@@ -207,6 +224,7 @@ class PostgresSource:
 
     def begin_anew(self) -> None:
         """End the snapshot, also after an error; the next query gets a new one, with the same settings."""
+        self._columns.clear()
         with self._translate_errors():
             self._session.rollback()
 
@@ -219,13 +237,12 @@ class PostgresSource:
         instead of cancelling the statement.
         """
         gives_back = self._session.get_parameter_status("in_hot_standby") != "on"
+        before = [composed("postgres_source.before_a_copy", {}, {})] if gives_back else []
         with self._translate_errors(), self._session.cursor() as cursor:
-            before = [composed("postgres_source.before_a_copy", {}, {})] if gives_back else []
-            cursor.execute(SEPARATOR.join([NAMES[names], *before]))
-            cursor.copy_expert(statement, into)
+            cursor.copy_expert(SEPARATOR.join([NAMES[names], *before, statement]), into)
             rows = cursor.rowcount
             if gives_back:
-                self._run("after_a_copy")
+                self._session.later(Query("postgres_source.after_a_copy"))
             return rows
 
     def rows(
@@ -235,8 +252,20 @@ class PostgresSource:
         with self._translate_errors():
             return self._executed(name, values or {}, parts or {}).fetchall()
 
+    def together(self, queries: Sequence[Query]) -> list[Rows]:
+        """Return the rows of each of the queries, which are sent in one message, or two; times are texts."""
+        found: dict[int, Rows] = {}
+        with self._translate_errors():
+            for names in Names:
+                numbers = [number for number, query in enumerate(queries) if _names_of(query.name) is names]
+                if numbers:
+                    rows = self._session.together([queries[number] for number in numbers], names)
+                    found.update(zip(numbers, rows, strict=True))
+        return [found[number] for number in range(len(queries))]
+
     def rollback(self) -> None:
         """End the transaction, and with it the snapshot."""
+        self._held = None
         with self._translate_errors():
             self._session.rollback()
 
@@ -255,9 +284,8 @@ class PostgresSource:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _check_table(self, dataset: Dataset) -> Hold:
+    def _hold(self, dataset: Dataset, found: Rows) -> Hold:
         """Return how the dataset's table can be held. Raises SourceMismatch if it does not exist."""
-        found = self._rows("relation", self.named(dataset))
         if found:
             (kind, may_read) = found[0]
             if kind == "f":
@@ -283,7 +311,7 @@ class PostgresSource:
 
     def _executed(self, name: str, values: Mapping[str, Any], parts: Mapping[str, sql.Composable]) -> Cursor:
         cursor = self._session.cursor()
-        execute(cursor, name, parts, values, before=NAMES[READ_BY.get(name, Names.OF_POSTGRESQL)])
+        execute(cursor, name, parts, values, before=NAMES[_names_of(name)])
         return cursor
 
     @contextlib.contextmanager
@@ -317,6 +345,10 @@ def since_parts(
         )
     at_least = sql.SQL("{}::{}").format(write("cursor", since.at_least), kind)
     return {"cursor": column, "at_least": at_least, "without_ties": ties}
+
+
+def _names_of(name: str) -> Names:
+    return READ_BY.get(name, Names.OF_POSTGRESQL)
 
 
 def of_view(error: DatabaseFailed, where: str) -> DatabaseFailed:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from config_schema.model import Milestoning
+from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.errors import TooManyDeletes
 from merge_jobs.stores.postgres.tables import DatasetTables, MergeTableBroken
 
@@ -25,7 +26,7 @@ SMALL_TABLE = 100  # up to so many rows a table may lose any part of them
 
 @dataclass(frozen=True)
 class Delta:
-    """The number of keys of each kind in the table ds_delta."""
+    """The number of keys of each kind in a dataset's delta."""
 
     new: int
     changed: int
@@ -37,28 +38,40 @@ class Delta:
         return self.new + self.changed + self.gone
 
 
-def open_rows(tables: DatasetTables) -> int:
-    """Return the number of rows of a live table, or of open versions of a forensic one."""
-    return int(tables.value(".count_open"))
-
-
 def set_work_memory(tables: DatasetTables, staging: str | None = None, schema: str | None = None) -> None:
     """Give the comparison the memory for a hash of the staged rows, within limits: streams share the server.
 
     They are in the dataset's staging table, or in the table `staging` of a schema.
     """
     values = {"schema": schema or tables.store.place.schema, "table": staging or tables.staging_name}
-    wanted = int(tables.store.value("dataset.size_of_staging", values) * 1.3)
-    memory = min(max(wanted, LEAST_WORK_MEMORY), MOST_WORK_MEMORY)
-    tables.run("dataset.work_memory", {"memory": f"{memory >> 10}kB"})
+    limits = {"least": LEAST_WORK_MEMORY, "most": MOST_WORK_MEMORY}
+    tables.later("dataset.work_memory_for_staging", {**values, **limits})
 
 
 def measured_delta(tables: DatasetTables) -> Delta:
-    """Return the counts of ds_delta."""
-    tables.run("dataset.analyze_delta")
+    """Return the counts of the delta."""
+    tables.later("dataset.analyze_delta")
     row = tables.run("dataset.measure_delta").fetchone()
     assert row is not None
     return Delta(*row)
+
+
+def open_rows(tables: DatasetTables) -> int:
+    """Return the number of rows of a live table, or of open versions of a forensic one."""
+    return int(tables.value(".count_open"))
+
+
+def measured(tables: DatasetTables) -> tuple[int, Delta]:
+    """Return the number of open rows, and the counts of the delta."""
+    (found,) = in_step([measuring(tables)], tables.store.together)
+    return found
+
+
+def measuring(tables: DatasetTables) -> Lookup[tuple[int, Delta]]:
+    """Look for the number of open rows, and for the counts of the delta."""
+    tables.later("dataset.analyze_delta")
+    (delta,), ((before,),) = yield [tables.query("dataset.measure_delta"), tables.query(".count_open")]
+    return int(before), Delta(*delta)
 
 
 @dataclass(frozen=True)
@@ -78,9 +91,9 @@ class DeleteLimit:
 def by_address(tables: DatasetTables, delta: Delta, before: int) -> Iterator[None]:
     """Find the rows of a small delta by their addresses; `before` is the number of the merge table's rows."""
     if delta.size < before * SMALL_DELTA:
-        tables.run("dataset.go_by_address")
+        tables.later("dataset.go_by_address")
     yield
-    tables.run("dataset.go_as_planned")
+    tables.later("dataset.go_as_planned")
 
 
 def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int) -> None:
@@ -90,7 +103,7 @@ def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int)
     """
     began = time.monotonic()
     with by_address(tables, delta, before):
-        done = _applied(tables, batch_id)
+        done = _applied(tables, delta, batch_id)
     if done != delta:
         raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",
@@ -101,32 +114,25 @@ def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int)
     log.info("%s batch %d: merged %d changes in %.1f s", tables.where, batch_id, delta.size, seconds)
 
 
-def _applied(tables: DatasetTables, batch_id: int) -> Delta:
-    if tables.dataset.keeps_deleted:
-        return _kept(tables, {"batch_id": batch_id})
+def _applied(tables: DatasetTables, delta: Delta, batch_id: int) -> Delta:
+    """Run the statements for the kinds of changes that there are; return how many rows each has changed."""
+    keeps, batch = tables.dataset.keeps_deleted, {"batch_id": batch_id}
+
+    def rows(number: int, name: str, values: Mapping[str, int] | None = None) -> int:
+        return tables.run(name, values).rowcount if number else 0
+
     match tables.milestoning:
         case Milestoning.LIVE:
-            gone = tables.run("live.delete_gone").rowcount
-            changed = tables.run("live.update_changed").rowcount
-            return Delta(tables.run("live.insert_new").rowcount, changed, gone)
+            kept = rows(delta.gone, "dataset.keep_gone", batch) if keeps else 0
+            gone = kept if keeps else rows(delta.gone, "live.delete_gone")
+            changed = rows(delta.changed, "live.update_changed")
+            if keeps and delta.new:
+                tables.later("live.take_returned")
+            return Delta(rows(delta.new, "live.insert_new"), changed, gone)
         case Milestoning.FORENSIC:
-            batch = {"batch_id": batch_id}
-            gone = tables.run("forensic.close_deleted", batch).rowcount
-            changed = tables.run("forensic.close_changed", batch).rowcount
-            return Delta(tables.run("forensic.open_versions", batch).rowcount - changed, changed, gone)
-    assert_never(tables.milestoning)
-
-
-def _kept(tables: DatasetTables, batch: Mapping[str, int]) -> Delta:
-    """Apply the delta where rows stay that the source has lost."""
-    gone = tables.run("dataset.keep_gone", batch).rowcount
-    match tables.milestoning:
-        case Milestoning.LIVE:
-            changed = tables.run("live.update_changed").rowcount
-            tables.run("live.take_returned")
-            return Delta(tables.run("live.insert_new").rowcount, changed, gone)
-        case Milestoning.FORENSIC:
-            changed = tables.run("forensic.close_changed", batch).rowcount
-            tables.run("forensic.take_returned", batch)
-            return Delta(tables.run("forensic.open_versions", batch).rowcount - changed, changed, gone)
+            gone = rows(delta.gone, "dataset.keep_gone" if keeps else "forensic.close_deleted", batch)
+            changed = rows(delta.changed, "forensic.close_changed", batch)
+            if keeps and delta.new:
+                tables.later("forensic.take_returned", batch)
+            return Delta(rows(delta.new + delta.changed, "forensic.open_versions", batch) - changed, changed, gone)
     assert_never(tables.milestoning)

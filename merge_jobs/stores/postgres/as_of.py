@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from psycopg2 import sql
 from psycopg2.errors import DependentObjectsStillExist, InvalidFunctionDefinition
 
 from config_schema import names
 from config_schema.model import DELETED_COLUMN, Milestoning
+from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.errors import NotOurs, StillUsed
 from merge_jobs.stores.postgres.begins import begins
-from merge_jobs.stores.postgres.tables import DatasetTables, described, ownership
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, described, ownership
 
 KIND = "as-of"
 
 
-def keep_functions(tables: DatasetTables) -> None:
+def keep_functions(
+    tables: DatasetTables, existing: DescribedTable | None = None, comments: Sequence[str | None] | None = None
+) -> None:
     """Create the functions if they are missing or return other columns than the model's. The caller commits.
 
-    Raises StoreMismatch if the name is taken, or if something that uses the functions prevents the change.
+    `existing` is the merge table as it is, and `comments` are those of the functions, where they are known. Raises
+    StoreMismatch if the name is taken, or if something that uses the functions prevents the change.
     """
     if tables.milestoning is not Milestoning.FORENSIC:
         return
-    existing = described(tables, tables.merge_name)
+    existing = existing or described(tables, tables.merge_name)
     assert existing is not None
     session = tables.store.session
     parts = parts_of(tables, existing.columns, lambda part: part.as_string(session))
     comment = _comment(tables, [parts[part].as_string(session) for part in ("returned", "at_batch", "at_time")])
-    if _comments(tables) == [comment, comment]:
+    if list(existing_functions(tables) if comments is None else comments) == [comment, comment]:
         return
     tables.run("as_of.create_past_index", past_index=parts["past_index"])
 
@@ -49,7 +53,18 @@ def keep_functions(tables: DatasetTables) -> None:
 
 def existing_functions(tables: DatasetTables) -> list[str | None]:
     """Return the comments of the functions, which hold their definitions. Raises NotOurs if one is not ours."""
-    return _comments(tables)
+    (found,) = in_step([finding_functions(tables)], tables.store.together)
+    return found
+
+
+def finding_functions(tables: DatasetTables) -> Lookup[list[str | None]]:
+    """Look for the comments of the functions. Raises NotOurs if one is not ours."""
+    (rows,) = yield [tables.query("as_of.comments", _named(tables))]
+    comments = [comment for (comment,) in rows]
+    ours = json.dumps(ownership(tables, KIND))[:-1]
+    if not all((comment or "").startswith(ours) for comment in comments):
+        raise NotOurs(_where(tables), "Rename that function")
+    return comments
 
 
 def parts_of(
@@ -99,15 +114,6 @@ def _in_source_at(tables: DatasetTables, batch: sql.Composable) -> sql.Composabl
 def _comment(tables: DatasetTables, definition: list[str]) -> str:
     digest = hashlib.sha256("\n".join(definition).encode()).hexdigest()[:16]
     return json.dumps({**ownership(tables, KIND), "definition": digest})
-
-
-def _comments(tables: DatasetTables) -> list[str | None]:
-    """Return the comments of the functions of that name. Raises NotOurs if one is not of this merge table."""
-    comments = [comment for (comment,) in tables.run("as_of.comments", _named(tables)).fetchall()]
-    ours = json.dumps(ownership(tables, KIND))[:-1]
-    if not all((comment or "").startswith(ours) for comment in comments):
-        raise NotOurs(_where(tables), "Rename that function")
-    return comments
 
 
 def _replace(tables: DatasetTables, function: sql.Composable, make: Callable[[], None]) -> None:

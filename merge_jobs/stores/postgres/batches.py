@@ -19,7 +19,9 @@ from config_schema import names
 from config_schema.model import Dataset, Milestoning
 from config_schema.model.quality import QualityCheck
 from config_schema.result import MergeResult, QualityResult, RefusedDelete, refused_delete_from_dict, result_from_dict
+from merge_jobs.database.together import Lookup, Rows, in_step
 from merge_jobs.errors import BatchLost, RejectedKeys
+from merge_jobs.sql import Query
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, TableNames
 
@@ -85,6 +87,12 @@ class Batch:
     def approved_deletes(self, dataset: str) -> int:
         """Return how many rows of a dataset the batch may delete because a person has approved it; 0 for none."""
         return int(self.delete_approvals.get(dataset, {}).get("rows", 0))
+
+    def is_untouched(self, dataset: str) -> bool:
+        """Return whether nothing is staged to change a dataset that a row map is for."""
+        staged = self.staged.get(dataset)
+        changes_map = staged is not None and staged.strategy == staged.map_kind
+        return changes_map and self.staged_map_rows.get(dataset) == 0
 
     @property
     def state(self) -> dict[str, Any]:
@@ -155,42 +163,72 @@ class BatchFailure:
 
 def last_batch(store: MergeStore) -> int:
     """Return the id of the stream's last committed batch; 0 if there is none."""
+    (found,) = in_step([finding_last_batch(store)], store.together)
+    return found
+
+
+def finding_last_batch(store: MergeStore) -> Lookup[int]:
+    """Look for the id of the stream's last committed batch; see `last_batch`."""
     values = {"key": store.stream.key}
-    return int(store.value("batches.last_batch", values, **_tables(store, "counter", "metrics")))
+    (((number,),),) = yield [Query("batches.last_batch", values, _tables(store, "counter", "metrics"))]
+    return int(number)
 
 
 def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
     """Return the result that a run has reached already; None if it has no valid one."""
+    (found,) = in_step([finding_result_of_run(store, run_id)], store.together)
+    return found
+
+
+def finding_result_of_run(store: MergeStore, run_id: str) -> Lookup[MergeResult | None]:
+    """Look for the result that a run has reached already; see `result_of_run`."""
     values = {"key": store.stream.key, "run_id": run_id}
-    row = store.run("batches.result_of_run", values, **_tables(store, "counter", "metrics")).fetchone()
-    return None if row is None or row[1] is None else result_from_dict(row[1])
+    (rows,) = yield [Query("batches.result_of_run", values, _tables(store, "counter", "metrics"))]
+    return None if not rows or rows[0][1] is None else result_from_dict(rows[0][1])
 
 
-def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
-    """Begin a batch; one that a dead or failed job left under this id is begun again. Commits."""
-    accepted = accepts_source(store, batch_id)
+def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None, opened: LeftBatch) -> Batch:
+    """Begin a batch; one that a dead or failed job left under this id is begun again.
+
+    Commits, in the message of what comes next, which is to look whether the batch is ours (`checking_batch`).
+    """
     batch = Batch(
         *(batch_id, run_id, model_commit),
         origin=store.stream.origin,
-        accept_source=accepted,
-        delete_approvals=delete_approvals(store, batch_id),
+        accept_source=opened.accepts_source,
+        delete_approvals=opened.delete_approvals,
     )
     values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
-    _one_row(store, "batches.start_batch", values)
-    store.commit()
+    store.later("batches.start_batch", values, **_tables(store, "metrics"))
+    store.commit_with_next()
     return batch
+
+
+@dataclass(frozen=True)
+class LeftBatch:
+    """What a dead or failed job, a reset or a person left of the batch that comes next.
+
+    `ingested` is a batch that this job may go on with.
+    """
+
+    accepts_source: bool
+    delete_approvals: dict[str, Any]
+    ingested: Batch | None
+
+
+def finding_open_batch(store: MergeStore, batch_id: int) -> Lookup[LeftBatch]:
+    """Look for what is left of the batch with this id."""
+    values, metrics = {"key": store.stream.key, "batch_id": batch_id}, _tables(store, "metrics")
+    wanted = ("open_batch", "source_is_accepted", "delete_approvals")
+    left, accepted, approvals = yield [Query(f"batches.{name}", values, metrics) for name in wanted]
+    approved = (approvals[0][0] if approvals else None) or {}
+    return LeftBatch(bool(accepted and accepted[0][0]), approved, _ingested(batch_id, left, approved))
 
 
 def accepts_source(store: MergeStore, batch_id: int) -> bool:
     """Return whether a reset has let the open batch of this id take the source as it is, also one that is behind."""
     values = {"key": store.stream.key, "batch_id": batch_id}
     return bool(store.value("batches.source_is_accepted", values, **_tables(store, "metrics")))
-
-
-def delete_approvals(store: MergeStore, batch_id: int) -> dict[str, Any]:
-    """Return the deletes that people have approved of the open batch of this id, by dataset; expired ones are gone."""
-    values = {"key": store.stream.key, "batch_id": batch_id}
-    return store.value("batches.delete_approvals", values, **_tables(store, "metrics")) or {}
 
 
 def refused_delete(store: MergeStore, batch_id: int) -> RefusedDelete | None:
@@ -243,37 +281,46 @@ def reset(store: MergeStore, batch_id: int, run_id: str, model_commit: str | Non
 
 def source_position(store: MergeStore, batch_id: int) -> dict[str, Any] | None:
     """Return the source's position when a committed batch was read; None if it is not known."""
+    (found,) = in_step([finding_source_position(store, batch_id)], store.together)
+    return found
+
+
+def finding_source_position(store: MergeStore, batch_id: int) -> Lookup[dict[str, Any] | None]:
+    """Look for the source's position when a committed batch was read; see `source_position`."""
     values = {"key": store.stream.key, "batch_id": batch_id}
-    position: dict[str, Any] | None = store.value("batches.source_position", values, **_tables(store, "metrics"))
-    return position
+    (rows,) = yield [Query("batches.source_position", values, _tables(store, "metrics"))]
+    return rows[0][0] if rows else None
 
 
 def move_position(store: MergeStore, batch: Batch, last_batch: int) -> None:
     """Record the source position of a batch that found nothing and leaves no row. The caller commits."""
     values = {"key": store.stream.key, "batch_id": last_batch, "position": Json(batch.source_position)}
-    store.run("batches.move_position", values, **_tables(store, "metrics"))
+    store.later("batches.move_position", values, **_tables(store, "metrics"))
 
 
 def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
     """Return the batch with this id if another job has left it ingested."""
-    values = {"key": store.stream.key, "batch_id": batch_id}
-    row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
-    if row is None or BatchStatus(row[0]) is not BatchStatus.INGESTED:
+    (found,) = in_step([finding_open_batch(store, batch_id)], store.together)
+    return found.ingested
+
+
+def _ingested(batch_id: int, left: Rows, approvals: dict[str, Any]) -> Batch | None:
+    if not left or BatchStatus(left[0][0]) is not BatchStatus.INGESTED:
         return None
-    _, run_id, snapshot_time, state = row
+    _, run_id, snapshot_time, state = left[0]
     staging = state.get("staging", {"tables": {}, "store_stats_reset": state["store_stats_reset"]})
     return Batch(
         batch_id,
         run_id,
         fingerprint=state["schema"],
         store_stats_reset=staging["store_stats_reset"],
-        snapshot_time=snapshot_time,
+        snapshot_time=None if snapshot_time is None else datetime.fromisoformat(snapshot_time),
         staged={name: Staged(**staged) for name, staged in state["datasets"].items()},
         tables={name: TableNames(**of) for name, of in staging["tables"].items()},
         source_position=state.get("source_position"),
         accept_source=state.get("accept_source", False),
         staged_map_rows=state.get("staged_map_rows", {}),
-        delete_approvals=delete_approvals(store, batch_id),
+        delete_approvals=approvals,
     )
 
 
@@ -299,36 +346,54 @@ def valid_time(store: MergeStore, taken: datetime, last_batch: int) -> tuple[dat
 
 def stats_reset(store: MergeStore) -> str | None:
     """Return the start of the merge store's statistics: a crash, which empties unlogged tables, resets them."""
-    since = store.value("batches.store_stats_reset")
-    return None if since is None else str(since.isoformat())
+    (found,) = in_step([finding_stats_reset()], store.together)
+    return found
+
+
+def finding_stats_reset() -> Lookup[str | None]:
+    """Look for the start of the merge store's statistics; see `stats_reset`."""
+    (((since,),),) = yield [Query("batches.store_stats_reset")]
+    return None if since is None else datetime.fromisoformat(since).isoformat()
 
 
 def mark_ingested(store: MergeStore, batch: Batch) -> None:
-    """Record that everything is staged, so that another job can continue from here; commits, with the staging."""
+    """Record that everything is staged, so that another job can continue from here.
+
+    Commits, with the staging, in the message of what comes next, which is to look whether the batch is ours.
+    """
     names_of = ("batch_id", "state", "snapshot_time", "strategy", "attempt")
-    _one_row(store, "batches.batch_ingested", _values(store, batch, *names_of))
-    store.commit()
+    store.later("batches.batch_ingested", _values(store, batch, *names_of), **_tables(store, "metrics"))
+    store.commit_with_next()
+
+
+def checking_batch(store: MergeStore, batch: Batch) -> Lookup[None]:
+    """Look whether the batch is still this job's. Raises BatchLost if it is not."""
+    values = _values(store, batch, "batch_id", "attempt")
+    (((is_ours,),),) = yield [Query("batches.is_ours", values, _tables(store, "metrics"))]
+    if not is_ours:
+        raise _lost(store, batch.batch_id)
 
 
 def mark_committed(
     store: MergeStore, batch: Batch, result: MergeResult, counts: Mapping[str, int], measured: Mapping[str, Any]
 ) -> None:
-    """Write the batch's row and move the counter; the caller commits them with the merge tables.
+    """Write the batch's row and move the counter, with what is sent next; the caller commits, with the merge tables.
 
     `result` is the run's so far. `counts` are the batch's own: inserted, updated, deleted, total. `measured` are values
     of its quality checks (`move_counter`).
     """
     values = _values(store, _without_positions(batch), "batch_id", "state", "snapshot_time", "strategy", "attempt")
-    _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
+    values |= {**counts, "result": Json(result.to_dict())}
+    store.later("batches.batch_committed", values, **_tables(store, "metrics"))
     forget_rejected_keys(store, list(batch.staged))
     move_counter(store, batch.batch_id, result, measured)
     old = {"key": store.stream.key, "before": batch.batch_id - KEPT_BATCHES, "kept_for": KEPT_FOR}
     if store.stream.platform.milestoning is Milestoning.LIVE:
-        store.run("batches.fold_run", _values(store, batch, "batch_id", "run_id"), **_tables(store, "metrics"))
-        store.run("batches.forget_old_batches", old, **_tables(store, "metrics"))
+        store.later("batches.fold_run", _values(store, batch, "batch_id", "run_id"), **_tables(store, "metrics"))
+        store.later("batches.forget_old_batches", old, **_tables(store, "metrics"))
     else:
         # The time of each batch is read there for ever.
-        store.run("batches.empty_old_batches", old, **_tables(store, "metrics"))
+        store.later("batches.empty_old_batches", old, **_tables(store, "metrics"))
 
 
 def _without_positions(batch: Batch) -> Batch:
@@ -343,8 +408,25 @@ def _without_positions(batch: Batch) -> Batch:
 
 
 def remove(store: MergeStore, batch: Batch) -> None:
-    """Remove a batch that found nothing. The caller commits."""
-    _one_row(store, "batches.batch_removed", _values(store, batch, "batch_id", "attempt"))
+    """Remove a batch that found nothing, with what is sent next. The caller commits."""
+    values = _values(store, batch, "batch_id", "attempt")
+    store.later("batches.batch_removed", values, **_tables(store, "metrics"))
+
+
+def checking_committed(store: MergeStore, batch: Batch) -> Lookup[None]:
+    """Look whether the batch that is to be committed is this job's. Raises BatchLost if it is not."""
+    values = _values(store, batch, "batch_id", "attempt")
+    (((is_ours,),),) = yield [Query("batches.is_committed_by_us", values, _tables(store, "metrics"))]
+    if not is_ours:
+        raise _lost(store, batch.batch_id)
+
+
+def checking_removed(store: MergeStore, batch: Batch) -> Lookup[None]:
+    """Look whether the batch was removed. Raises BatchLost if it is another job's by now."""
+    values = _values(store, batch, "batch_id")
+    (((is_removed,),),) = yield [Query("batches.is_removed", values, _tables(store, "metrics"))]
+    if not is_removed:
+        raise _lost(store, batch.batch_id)
 
 
 def move_counter(store: MergeStore, batch_id: int, result: MergeResult, measured: Mapping[str, Any]) -> None:
@@ -359,7 +441,7 @@ def move_counter(store: MergeStore, batch_id: int, result: MergeResult, measured
         "run_id": result.run_id,
         "result": Json({**result.to_dict(), "references": store.stream.references, "measured": measured}),
     }
-    store.run("batches.move_counter", values, **_tables(store, "counter"))
+    store.later("batches.move_counter", values, **_tables(store, "counter"))
 
 
 def judged_before(store: MergeStore) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -400,7 +482,7 @@ def mark_failed(store: MergeStore, batch: Batch, why: BatchFailure) -> None:
 def forget_rejected_keys(store: MergeStore, datasets: list[str]) -> None:
     """Delete the rejected keys of these datasets."""
     values = {"key": store.stream.key, "datasets": datasets}
-    store.run("batches.forget_rejected_keys", values, **_tables(store, "rejected"))
+    store.later("batches.forget_rejected_keys", values, **_tables(store, "rejected"))
 
 
 def _keep(store: MergeStore, batch: Batch, rejected: RejectedKeys) -> None:
@@ -413,11 +495,15 @@ def _keep(store: MergeStore, batch: Batch, rejected: RejectedKeys) -> None:
 
 def _one_row(store: MergeStore, name: str, values: Mapping[str, Any]) -> None:
     if store.run(name, values, **_tables(store, "metrics")).rowcount != 1:
-        raise BatchLost(
-            f"{store.stream} batch {values['batch_id']}",
-            "the batch is no longer this job's",
-            "Another job has gone on with it: see batch_metrics",
-        )
+        raise _lost(store, values["batch_id"])
+
+
+def _lost(store: MergeStore, batch_id: int) -> BatchLost:
+    return BatchLost(
+        f"{store.stream} batch {batch_id}",
+        "the batch is no longer this job's",
+        "Another job has gone on with it: see batch_metrics",
+    )
 
 
 def _values(store: MergeStore, batch: Batch, *wanted: str) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from psycopg2 import sql
 from config_schema import names
 from config_schema.model import Dataset
 from config_schema.model.sql_types import INTEGERS, base_type, long_name
+from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.errors import StoreMismatch
+from merge_jobs.sql import Query
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 
@@ -57,12 +59,18 @@ def numbers(store: MergeStore) -> dict[str, int]:
 
     Raises ErasedKeysUnreadable if some cannot be recognized.
     """
+    (found,) = in_step([finding_numbers(store)], store.together)
+    return found
+
+
+def finding_numbers(store: MergeStore) -> Lookup[dict[str, int]]:
+    """Look for how many keys of each dataset are erased; see `numbers`."""
     platform = store.stream.platform_name
     parts = {
         "erased": store.table(names.erased_keys_table(platform)),
         "salt": store.table(names.erasure_salt_table(platform)),
     }
-    rows = store.run("erased_keys.by_dataset", {"datastore": datastore(store)}, **parts).fetchall()
+    (rows,) = yield [Query("erased_keys.by_dataset", {"datastore": datastore(store)}, parts)]
     datasets = {dataset.name: dataset for dataset in store.stream.datasets}
     for name, form, number, has_salt in rows:
         if name in datasets:

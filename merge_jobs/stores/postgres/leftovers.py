@@ -15,7 +15,9 @@ from psycopg2 import sql
 
 from config_schema import names
 from config_schema.sql.object_comments import parsed_comment
+from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.errors import TablesHeld
+from merge_jobs.sql import Query
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, TableNames, check_owner
@@ -46,20 +48,30 @@ class LeftoverStep:
         return f"table {self.table} " + ("dropped" if self.usual is None else f"renamed to {self.usual}")
 
 
-def names_for_batch(store: MergeStore, new: Iterable[str]) -> dict[str, TableNames]:
+@dataclass(frozen=True)
+class TablesThere:
+    """The tables under any name that staging tables and maps can have, with their comments; and the maps in use."""
+
+    existing: Mapping[str, str | None]
+    current: Mapping[str, str]
+
+
+def names_for_batch(store: MergeStore, there: TablesThere, new: Iterable[str]) -> dict[str, TableNames]:
     """Drop what earlier batches left, and choose free names for the tables of the next batch. May commit.
 
     Returns the names by dataset. `new` are the datasets without a merge table; their row map gets another name.
     Raises StoreMismatch if a usual name is taken by a table that is not ours, and TablesHeld if other sessions read
     all tables of a kind.
     """
-    existing, current = _existing_tables(store), row_maps.current_tables(store)
-    done = take(store, list(_steps(store.stream, existing, current)))
+    done = take(store, list(_steps(store.stream, there)))
     if done:
         log.info("%s: %s", store.stream, "; ".join(map(str, done)))
-        existing, current = _existing_tables(store), row_maps.current_tables(store)
+        there = _found(store)
     is_new = set(new)
-    return {of.name: _free_names(of, existing, current.get(of.name), of.name in is_new) for of in _datasets(store)}
+    return {
+        of.name: _free_names(of, there.existing, there.current.get(of.name), of.name in is_new)
+        for of in _datasets(store)
+    }
 
 
 def drop_staged(tables: DatasetTables) -> None:
@@ -71,9 +83,15 @@ def drop_staged(tables: DatasetTables) -> None:
     store.run("leftovers.drop", tables=sql.SQL(", ").join(map(store.table, made)))
 
 
-def drop_leftovers(store: MergeStore) -> None:
-    """Drop the tables that the committed batch does not need any more, if nobody reads them. Commits."""
-    planned = list(steps(store))
+def drop_leftovers(store: MergeStore, made: Sequence[DatasetTables] | None = None) -> None:
+    """Drop the tables that the committed batch does not need any more, if nobody reads them. Commits.
+
+    They are the staging tables and staged maps of `made`; None for whatever is left of the stream.
+    """
+    if made is None:
+        planned = list(steps(store))
+    else:
+        planned = [LeftoverStep(of.name, table) for of in made for table in (of.staging_name, of.staged_map_name)]
     done = take(store, planned)
     left = [step for step in planned if step not in done]
     if left:
@@ -82,13 +100,14 @@ def drop_leftovers(store: MergeStore) -> None:
 
 def steps(store: MergeStore) -> Iterator[LeftoverStep]:
     """Yield the steps for the tables under the names of the stream's datasets."""
-    yield from _steps(store.stream, _existing_tables(store), row_maps.current_tables(store))
+    yield from _steps(store.stream, _found(store))
 
 
 def steps_for_all(store: MergeStore) -> Iterator[LeftoverStep]:
     """Yield the steps for all tables of the stream, by their comments: also of datasets that left the model."""
     rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
-    yield from _steps(store.stream, dict(rows), row_maps.current_tables(store))
+    (in_use,) = store.together([row_maps.maps_in_use(store)])
+    yield from _steps(store.stream, TablesThere(dict(rows), row_maps.current_tables(store, in_use)))
 
 
 def take(store: MergeStore, planned: Sequence[LeftoverStep]) -> list[LeftoverStep]:
@@ -106,18 +125,18 @@ def take(store: MergeStore, planned: Sequence[LeftoverStep]) -> list[LeftoverSte
 def _taken(store: MergeStore, some: Sequence[LeftoverStep]) -> bool:
     """Perform the steps in one transaction, all of them or none."""
     try:
-        store.run("leftovers.do_not_wait")
+        store.later("leftovers.do_not_wait")
         dropped = [store.table(step.table) for step in some if step.usual is None]
         if dropped:
-            store.run("leftovers.drop", tables=sql.SQL(", ").join(dropped))
+            store.later("leftovers.drop", tables=sql.SQL(", ").join(dropped))
         for step in some:
             if step.usual is not None:
-                store.run("leftovers.rename_map", map=store.table(step.table), usual=sql.Identifier(step.usual))
+                store.later("leftovers.rename_map", map=store.table(step.table), usual=sql.Identifier(step.usual))
                 row_maps.has_its_usual_name(store, step.dataset)
+        store.commit()
     except LEFT:
         store.rollback()
         return False
-    store.commit()
     return True
 
 
@@ -135,19 +154,26 @@ def _staged_maps(stream: Stream, dataset: str) -> list[str]:
     return [names.row_map_staging_table(stream.platform_name, stream.store.name, dataset, number) for number in numbers]
 
 
-def _existing_tables(store: MergeStore) -> dict[str, str | None]:
-    """Return the tables under any name that these kinds can have, each with its comment."""
+def finding(store: MergeStore) -> Lookup[TablesThere]:
+    """Look for the staging tables and maps of the stream's datasets."""
     every = [
         name
         for of in _datasets(store)
         for name in (of.usual_map_name, *_stagings(store.stream, of.name), *_staged_maps(store.stream, of.name))
     ]
-    return dict(store.run("leftovers.existing_tables", {"schema": store.place.schema, "names": every}).fetchall())
+    names_asked = {"schema": store.place.schema, "names": every}
+    existing, in_use = yield [Query("leftovers.existing_tables", names_asked), row_maps.maps_in_use(store)]
+    return TablesThere(dict(existing), row_maps.current_tables(store, in_use))
 
 
-def _steps(stream: Stream, existing: Mapping[str, str | None], current: Mapping[str, str]) -> Iterator[LeftoverStep]:
+def _found(store: MergeStore) -> TablesThere:
+    (there,) = in_step([finding(store)], store.together)
+    return there
+
+
+def _steps(stream: Stream, there: TablesThere) -> Iterator[LeftoverStep]:
     """Yield drops first, then renames: a map can only get its usual name after the older one is dropped."""
-    renamed = []
+    existing, current, renamed = there.existing, there.current, []
     for table, comment in existing.items():
         owner = parsed_comment(comment)
         dataset = str(owner.get("dataset"))

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset, Milestoning
+from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.process import shutdown
 from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.sql import Query
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 LOCKS = {"initial": 12, "full": 8, "version_diff": 13, "key_hash_diff": 13, "cursor": 13}
 FORENSIC = {"initial": 5, "full": 1, "version_diff": 1, "key_hash_diff": 1, "cursor": 1}
 UNCHANGED = 1
+READ_TOGETHER = 20  # datasets of which a statement on the source may read something
 CERTAIN = 0.6  # the part of these that any dataset takes
 # Of an exclusive lock in tries.
 FIRST_SECONDS, LONGEST_SECONDS = 0.1, 2.0
@@ -64,31 +67,40 @@ class LockRoom:
 
 def check_source(source: PostgresSource, datasets: Sequence[Dataset]) -> None:
     """Raise TooManyLocks if the producer's server has no room for the locks of a snapshot of the datasets."""
-    values = {"schema": source.place.schema, "tables": [dataset.source_table for dataset in datasets]}
-    tables, others, kept = source.rows("lock_room.of_source", values)[0]
+    in_step([checking_source(source, datasets)], source.together)
+
+
+def checking_source(source: PostgresSource, datasets: Sequence[Dataset]) -> Lookup[None]:
+    """Look whether the producer's server has room for these locks; see `check_source`."""
+    tables_of = [dataset.source_table for dataset in datasets]
+    values = {"schema": source.place.schema, "tables": tables_of, "together": READ_TOGETHER}
+    ((tables, others, kept),), (room,) = yield [Query("lock_room.of_source", values), Query("lock_room.room")]
     what = f"{len(datasets)} datasets with {tables} tables and partitions, and {kept} indexes that are read with them,"
-    _check(source.where, source.rows("lock_room.room")[0], tables + kept, tables + others, what)
+    _check(source.where, room, tables + kept, tables + others, what)
 
 
 def check_first_loads(store: MergeStore, number: int) -> None:
     """Raise TooManyLocks if the merge store's server has no room to load so many datasets in one transaction."""
     if number:
-        _check_store(store, ["initial"] * number, f"{number} datasets that are loaded in one transaction")
+        what = f"{number} datasets that are loaded in one transaction"
+        in_step([_checking_store(store, ["initial"] * number, what)], store.together)
 
 
-def check_merge(store: MergeStore, batch: Batch) -> None:
-    """Raise TooManyLocks if the merge store's server has no room for the locks of the transaction that merges."""
+def checking_merge(store: MergeStore, batch: Batch) -> Lookup[None]:
+    """Look whether the merge store's server has room for the locks of the transaction that merges.
+
+    Raises TooManyLocks if it has not.
+    """
     changed = [of.strategy for of in batch.staged.values() if of.strategy in ("initial", "full") or of.staged]
     what = f"{len(changed)} of {len(batch.staged)} datasets that are merged in one transaction"
-    _check_store(store, changed, what, (len(batch.staged) - len(changed)) * UNCHANGED)
+    yield from _checking_store(store, changed, what, (len(batch.staged) - len(changed)) * UNCHANGED)
 
 
-def _check_store(store: MergeStore, strategies: Sequence[str], what: str, others: int = 0) -> None:
+def _checking_store(store: MergeStore, strategies: Sequence[str], what: str, others: int = 0) -> Lookup[None]:
     needed = others + sum(LOCKS[strategy] for strategy in strategies)
     if store.stream.platform.milestoning is Milestoning.FORENSIC:
         needed += sum(FORENSIC[strategy] for strategy in strategies)
-    row = store.run("lock_room.room").fetchone()
-    assert row is not None
+    ((row,),) = yield [Query("lock_room.room")]
     _check(store.where, row, needed, int(needed * CERTAIN), what)
 
 

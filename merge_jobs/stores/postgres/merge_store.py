@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -24,9 +24,10 @@ from merge_jobs.database.connections import (
     keep_waiting,
 )
 from merge_jobs.database.pooling import check_may_lock, release
+from merge_jobs.database.together import Lookup, Rows, in_step
 from merge_jobs.errors import BatchLost, StreamBusy, TypeOfAnother
 from merge_jobs.process.progress import Progress
-from merge_jobs.sql import execute
+from merge_jobs.sql import Query, execute
 from merge_jobs.stream import Stream
 
 LOCK_SECONDS = 60  # for a lock on a merge table
@@ -43,6 +44,7 @@ class MergeStore:
         self.where = f"merge store {place}"
         title = names.merge_session(stream.platform_name, stream.key, run_id)
         self._title = title
+        self.known_types: set[str] = set()  # of the model, as it writes them
         self._types: dict[str, tuple[str | None, str | None]] = {}
         self.session = connect(place, title, self.where, lock_seconds)
         self.session.expect_tables(place.schema, _tables_of(stream))
@@ -58,6 +60,14 @@ class MergeStore:
         """Return the first column of the first row of a statement."""
         row = self.run(name, values, **parts).fetchone()
         return None if row is None else row[0]
+
+    def together(self, queries: Sequence[Query]) -> list[Rows]:
+        """Run queries in one message, and return the rows of each; times are texts."""
+        return self.session.together(queries)
+
+    def later(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> None:
+        """Run the statement `file.name` in the message of the next one: nobody waits for what it does."""
+        self.session.later(Query(name, values or {}, parts))
 
     def type_text(self, text: str) -> sql.SQL:
         """Return a type of the model as a statement must name it: a type of an extension with its schema."""
@@ -94,30 +104,45 @@ class MergeStore:
         """Commit the transaction."""
         self.session.commit()
 
+    def commit_with_next(self) -> None:
+        """Commit the transaction in the message of the next statement, which must come soon."""
+        self.session.commit_with_next()
+
     def rollback(self) -> None:
         """Roll the transaction back."""
         self.session.rollback()
 
-    def lock_stream(self, wait: float) -> None:
-        """Lock the stream until the session ends. Raises StreamBusy naming the holder after `wait` seconds.
+    def lock_stream(self, wait: float, looks: Callable[[], Sequence[Lookup[Any]]] = tuple) -> list[Any]:
+        """Lock the stream until the session ends, and return what the looks find once it is locked.
 
-        Raises PoolingRefused if a pooler in between keeps no server process for the session.
+        Raises StreamBusy naming the holder after `wait` seconds, and PoolingRefused if a pooler in between keeps no
+        server process for the session.
         """
         if self.session.pooled:
             self._check_pool()
         give_up = time.monotonic() + max(wait, END_SECONDS)
-        while not self.value("batches.take_lock", {"lock": self._lock_number}):
+        while True:
+            self.later("batches.take_lock", {"lock": self._lock_number})
+            is_held, *found = in_step([self._finding_lock(), *looks()], self.together)
+            if is_held:
+                break
             self.commit()
             if time.monotonic() >= give_up:
                 raise self._busy()
             time.sleep(POLL_SECONDS)
         assert self.session.verified is not None
         self.session.locked_to = self.session.verified.backend
-        self.commit()
+        if self.session.pooled:  # what it gives the next transaction tells whether the lock is still ours
+            self.commit()
+        return found
 
-    def check_lock(self) -> None:
-        """Raise BatchLost if the session does not hold the stream's lock any more."""
-        if not self.value("batches.lock_is_held", {"lock": self._lock_number}):
+    def _finding_lock(self) -> Lookup[bool]:
+        (((is_held,),),) = yield [Query("batches.lock_is_held", {"lock": self._lock_number})]
+        return bool(is_held)
+
+    def checking_lock(self) -> Lookup[None]:
+        """Look whether the session still holds the stream's lock. Raises BatchLost if not."""
+        if not (yield from self._finding_lock()):
             raise BatchLost(
                 self.where,
                 "the session no longer holds the stream's lock",
@@ -160,13 +185,13 @@ def _tables_of(stream: Stream) -> list[str]:
     platform, store = stream.platform_name, stream.store.name
     kinds = (
         *(names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table),
-        *(names.erased_keys_table, names.erasure_salt_table),
+        *(names.erased_keys_table, names.erasure_salt_table, names.run_results_table, names.schema_version_table),
     )
     of_datasets = (kind(platform, store, one.name) for one in stream.datasets for kind in _KINDS)
     return [*(kind(platform) for kind in kinds), *of_datasets]
 
 
-_KINDS = (names.merge_table, names.row_map_table)
+_KINDS = (names.merge_table, names.row_map_table, names.staging_table, names.row_map_staging_table)
 
 
 class DryRunStore(MergeStore):
@@ -181,8 +206,13 @@ class DryRunStore(MergeStore):
         self._execute("SAVEPOINT dry_run")
         self._has_savepoint = True
 
+    def commit_with_next(self) -> None:
+        """Keep what was done so far, within the transaction."""
+        self.commit()
+
     def rollback(self) -> None:
         """Go back to where the last commit would have been."""
+        self.session.drop_waiting()
         if self._has_savepoint:
             self._execute("ROLLBACK TO SAVEPOINT dry_run")
         else:

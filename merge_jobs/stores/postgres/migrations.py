@@ -25,7 +25,7 @@ def tables_version(store: MergeStore) -> TablesVersion:
 
 
 def run_missing_migrations(store: MergeStore) -> None:
-    """Run the migrations that the batch tables lack, with the rights of components on new tables. Commits.
+    """Run the migrations that the batch tables lack, with the rights of components on new tables, and commit them.
 
     Raises TablesTooOld where the login may not, TablesTooNew, or TablesOfAnother.
     """
@@ -45,7 +45,7 @@ def _run_missing(database: ControlDatabase, session: Session) -> None:
         log.info("%s: migration %s run", database.where, migration)
     if run:
         component_rights_in(session, database.platform, database.schema).grant_lacking()
-    database.commit()
+        database.commit()
 
 
 def _of_store(store: MergeStore) -> ControlDatabase:

@@ -16,6 +16,8 @@ from psycopg2 import sql
 from psycopg2.extras import Json
 
 from config_schema import names
+from merge_jobs.database.together import Lookup, Rows, in_step
+from merge_jobs.sql import Query
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, ownership
@@ -62,31 +64,53 @@ class RowMap:
 
 def find(tables: DatasetTables) -> RowMap | None:
     """Return the description of the dataset's map; None if there is none."""
+    (found,) = in_step([finding(tables)], tables.store.together)
+    return found
+
+
+def finding(tables: DatasetTables) -> Lookup[RowMap | None]:
+    """Look for the description of the dataset's map; see `find`."""
     place = {"schema": tables.store.place.schema, "usual": tables.usual_map_name}
-    row = tables.run("row_map.find", {**_line(tables), **place}).fetchone()
-    if row is None:
+    (rows,) = yield [tables.query("row_map.find", {**_line(tables), **place})]
+    if not rows:
         return None
-    kind, guard, batch_id, full_at, distrusted, stands = row
+    kind, guard, batch_id, full_at, distrusted, stands = rows[0]
+    full_at = None if full_at is None else datetime.fromisoformat(full_at)
     kind = ((guard or {}).get("map") or {}).get("kind", kind)
     is_lost = kind is not None and not stands
     usable = None if kind is None or is_lost else MapKind(kind)
     return RowMap(usable, guard or {}, batch_id or 0, full_at, read_distrusted(distrusted), is_lost)
 
 
-def current_tables(store: MergeStore) -> dict[str, str]:
-    """Return the name of the row map of each dataset of the stream that has one."""
-    stream = store.stream
-    table = store.table(names.row_maps_table(stream.platform_name))
-    rows = store.run("leftovers.maps_in_use", {"key": stream.key}, row_maps=table).fetchall()
-    platform, of = stream.platform_name, stream.store.name
-    return {dataset: name or names.row_map_table(platform, of, dataset) for dataset, name in rows}
+def maps_in_use(store: MergeStore) -> Query:
+    """Return the query for the maps of the stream's datasets; see `current_tables`."""
+    table = store.table(names.row_maps_table(store.stream.platform_name))
+    return Query("leftovers.maps_in_use", {"key": store.stream.key}, {"row_maps": table})
+
+
+def current_tables(store: MergeStore, in_use: Rows) -> dict[str, str]:
+    """Return the name of the row map of each dataset that has one, from the rows of `maps_in_use`."""
+    platform, of = store.stream.platform_name, store.stream.store.name
+    return {dataset: name or names.row_map_table(platform, of, dataset) for dataset, name in in_use}
 
 
 def has_its_usual_name(store: MergeStore, dataset: str) -> None:
-    """Record that the dataset's map has its usual name again. The caller commits."""
+    """Record that the dataset's map has its usual name again, with the next statement. The caller commits."""
     table = store.table(names.row_maps_table(store.stream.platform_name))
     values = {"key": store.stream.key, "dataset": dataset}
-    store.run("leftovers.map_has_its_usual_name", values, row_maps=table)
+    store.later("leftovers.map_has_its_usual_name", values, row_maps=table)
+
+
+def counting_staged(tables: DatasetTables) -> Lookup[int]:
+    """Look for the number of rows in the table of the map's changes."""
+    (((number,),),) = yield [tables.query("row_map.count_staged")]
+    return int(number)
+
+
+def looking_for_staged(tables: DatasetTables) -> Lookup[bool]:
+    """Look whether anything is in the table of the map's changes."""
+    (((is_staged,),),) = yield [tables.query("row_map.something_staged")]
+    return bool(is_staged)
 
 
 def forget(tables: DatasetTables) -> None:
@@ -143,9 +167,9 @@ def create_map(tables: DatasetTables, kind: MapKind) -> None:
 
 
 def create_staged_map(tables: DatasetTables, kind: MapKind) -> None:
-    """Create an empty table for the changes of the map."""
-    tables.run(f"{kind.value}.create_staged_map")
-    tables.run("row_map.comment_staged_map", comment=_comment(tables))
+    """Create an empty table for the changes of the map, in the message of the next statement."""
+    tables.later(f"{kind.value}.create_staged_map")
+    tables.later("row_map.comment_staged_map", comment=_comment(tables))
 
 
 def create_staged_keys(tables: DatasetTables) -> None:
@@ -166,8 +190,12 @@ def finish(tables: DatasetTables, kind: MapKind, table: str) -> None:
         tables.run(f"{kind.value}.{step}", map=tables.store.table(table))
 
 
-def save(tables: DatasetTables, staged: Staged, batch_id: int, table: str, *, full: bool) -> None:
-    """Record what the map is now, and that it is in `table`. The caller commits.
+def save(
+    tables: DatasetTables, staged: Staged, batch_id: int, table: str, *, full: bool, with_next: bool = False
+) -> None:
+    """Record what the map is now, and that it is in `table`; `with_next` in the next statement's message.
+
+    The caller commits.
 
     A job of an older version looks for a map under the usual name only. The kind of a map under another name is
     stored where such a job does not see it: the job finds no map, and reads all rows.
@@ -176,7 +204,7 @@ def save(tables: DatasetTables, staged: Staged, batch_id: int, table: str, *, fu
     if kind is not None and table != tables.usual_map_name:
         kind, guard = None, {**(guard or {}), "map": {"table": table, "kind": kind}}
     values = {"kind": kind, "guard": Json(guard), "batch_id": batch_id, "full": full}
-    tables.run("row_map.save", {**_line(tables), **values})
+    (tables.later if with_next else tables.run)("row_map.save", {**_line(tables), **values})
 
 
 def _line(tables: DatasetTables) -> dict[str, Any]:

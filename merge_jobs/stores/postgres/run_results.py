@@ -26,9 +26,9 @@ LOCK_SECONDS = 5
 
 
 def record(store: MergeStore, result: MergeResult) -> None:
-    """Write the run's result down. The caller commits."""
+    """Write the run's result down, at the latest with the COMMIT, which is the caller's."""
     table = store.table(names.run_results_table(store.stream.platform_name))
-    store.run("run_results.record_result", _values(store.stream.key, result), run_results=table)
+    store.later("run_results.record_result", _values(store.stream.key, result), run_results=table)
 
 
 def record_failure(place: ConnectionInfo, result: MergeResult) -> None:

@@ -20,8 +20,9 @@ from config_schema.model import DELETED_COLUMN, Dataset, Milestoning
 from config_schema.model.sql_types import base_type, long_name
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.versions import TablesOfAnother
+from merge_jobs.database.together import Lookup, Rows, in_step
 from merge_jobs.errors import NotOurs, StoreMismatch
-from merge_jobs.sql import composed, statement
+from merge_jobs.sql import Query, composed, statement
 from merge_jobs.stores.postgres import begins
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
@@ -113,8 +114,21 @@ class DatasetTables:
 
     def run(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Cursor:
         """Run `file.name`, or `.name` for the statement of that name for this milestoning."""
-        full = self.milestoning.value + name if name.startswith(".") else name
+        full = self._full(name)
         return self.store.run(full, values, **self.parts_of(full, extra))
+
+    def query(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Query:
+        """Return what `run` would run, to be asked together with other queries."""
+        full = self._full(name)
+        return Query(full, values or {}, self.parts_of(full, extra))
+
+    def later(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> None:
+        """Run a statement in the message of the next one: nobody waits for what it does."""
+        full = self._full(name)
+        self.store.later(full, values, **self.parts_of(full, extra))
+
+    def _full(self, name: str) -> str:
+        return self.milestoning.value + name if name.startswith(".") else name
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Any:
         """Return the first column of the first row that a statement gives; None if there is no row."""
@@ -201,11 +215,19 @@ class DatasetTables:
             **self._valid_parts,
             "map_keys": comma.join(sql.Identifier(f"key_{number}") for number in numbers),
             "block_keys": comma.join(sql.Identifier("b", f"key_{number}") for number in numbers),
+            # Of the delta: other datasets of the batch have theirs at the same time.
+            "delta": sql.Identifier(f"ds_delta_{self._number}"),
+            "gone": sql.Identifier(f"ds_gone_{self._number}"),
             "number_column": sql.Identifier(names.own_column("ds_number", columns)),
             "erased": self.store.table(names.erased_keys_table(self.store.stream.platform_name)),
             "salt": self.store.table(names.erasure_salt_table(self.store.stream.platform_name)),
             "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
         }
+
+    @property
+    def _number(self) -> int:
+        """The place of the dataset in its stream."""
+        return [dataset.name for dataset in self.store.stream.datasets].index(self.name) + 1
 
     @property
     def _valid_parts(self) -> Mapping[str, sql.Composable]:
@@ -235,8 +257,21 @@ def described(tables: DatasetTables, table: str, schema: str | None = None) -> D
 
     Raises TablesOfAnother where its owner is a role that this login is no member of.
     """
-    values = {"schema": schema or tables.store.place.schema, "table": table}
-    rows = tables.store.run("dataset.describe", values).fetchall()
+    (found,) = in_step([describing(tables, table, schema)], tables.store.together)
+    return found
+
+
+def describing(tables: DatasetTables, table: str, schema: str | None = None) -> Lookup[DescribedTable | None]:
+    """Look for the table of that name; see `described`."""
+    (rows,) = yield [_description(tables, table, schema)]
+    return _described(tables, table, rows)
+
+
+def _description(tables: DatasetTables, table: str, schema: str | None = None) -> Query:
+    return Query("dataset.describe", {"schema": schema or tables.store.place.schema, "table": table})
+
+
+def _described(tables: DatasetTables, table: str, rows: Rows) -> DescribedTable | None:
     if not rows:
         return None
     *_, comment, is_owned = rows[0]
@@ -270,23 +305,36 @@ class MergeTableBroken(StoreMismatch):
 
 def check_types(tables: DatasetTables) -> None:
     """Raise TypeUnknown naming the model's column whose type PostgreSQL does not know."""
-    columns = tables.dataset.columns
+    in_step([checking_types(tables)], tables.store.together)
+
+
+def checking_types(tables: DatasetTables) -> Lookup[None]:
+    """Look whether PostgreSQL knows the types of the model, once for each text. Raises TypeUnknown if not."""
+    columns = [column for column in tables.dataset.columns if column.type not in tables.store.known_types]
     wrong = [column for column in columns if not TYPE_TEXT.fullmatch(column.type)]
-    if not wrong:
+    if columns and not wrong:
         values = {"names": [c.name for c in columns], "types": [tables.store.type_text(c.type).string for c in columns]}
-        known = dict(tables.store.run("dataset.types_known", values).fetchall())
+        (found,) = yield [Query("dataset.types_known", values)]
+        known: dict[str, bool] = dict(found)
         wrong = [column for column in columns if not known[column.name]]
     if wrong:
         raise TypeUnknown(f"{tables.where}: column {wrong[0].name}", wrong[0].type)
+    tables.store.known_types |= {column.type for column in columns}
+
+
+def creating_staging(tables: DatasetTables) -> Lookup[DescribedTable]:
+    """Create an empty staging table, under a name that names_for_batch has found to be free."""
+    yield from checking_types(tables)
+    tables.later("dataset.create_staging")
+    tables.later("dataset.comment_staging", comment=sql.Literal(json.dumps(ownership(tables, "staging"))))
+    made = yield from describing(tables, tables.staging_name)
+    assert made is not None
+    return made
 
 
 def create_staging(tables: DatasetTables) -> DescribedTable:
     """Create an empty staging table, under a name that names_for_batch has found to be free."""
-    check_types(tables)
-    tables.run("dataset.create_staging")
-    tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(ownership(tables, "staging"))))
-    made = described(tables, tables.staging_name)
-    assert made is not None
+    (made,) = in_step([creating_staging(tables)], tables.store.together)
     return made
 
 
@@ -306,11 +354,18 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> DescribedTable:
 
 def merge_table(tables: DatasetTables) -> DescribedTable | None:
     """Return the merge table; None if there is none yet. Raises StoreMismatch if it is not this stream's."""
-    existing = described(tables, tables.merge_name)
+    (found,) = in_step([finding_merge_table(tables)], tables.store.together)
+    return found
+
+
+def finding_merge_table(tables: DatasetTables) -> Lookup[DescribedTable | None]:
+    """Look for the merge table. Raises MergeTableBroken, or StoreMismatch if it is not this stream's."""
+    rows, ((stands,),) = yield [_description(tables, tables.merge_name), _key_index(tables)]
+    existing = _described(tables, tables.merge_name, rows)
     if existing is None:
         return None
     refuse_another_owner(tables, existing)
-    if not key_index_stands(tables):
+    if not stands:
         raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",
             f"its unique index {names.merge_key_index(tables.merge_name)} is missing or not valid",
@@ -326,9 +381,13 @@ def refuse_another_owner(tables: DatasetTables, existing: DescribedTable) -> Non
 
 def key_index_stands(tables: DatasetTables) -> bool:
     """Return whether the merge table has the unique index on its key."""
+    query = _key_index(tables)
+    return bool(tables.store.value(query.name, query.values))
+
+
+def _key_index(tables: DatasetTables) -> Query:
     index, schema = names.merge_key_index(tables.merge_name), tables.store.place.schema
-    wanted = {"schema": schema, "index": index, "table": tables.merge_name}
-    return bool(tables.store.value("dataset.key_index_stands", wanted))
+    return Query("dataset.key_index_stands", {"schema": schema, "index": index, "table": tables.merge_name})
 
 
 def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:

@@ -109,11 +109,12 @@ def test_a_map_that_is_dropped_while_a_batch_runs_fails_it_so_that_a_retry_helps
     case.execute("UPDATE t SET v = 'new' WHERE id = 1")
     stage = ingest._staged
 
-    def after_a_drop(reading, how):
+    def after_a_drop(ingesting, some):
+        ((reading, _),) = some
         with closing(psycopg2.connect(case.target.dsn)) as other, other, other.cursor() as cursor:
             cursor.execute("SET lock_timeout = '100ms'")
             cursor.execute(f'DROP TABLE "{reading.tables.map_name}"')
-        return stage(reading, how)
+        return stage(ingesting, some)
 
     monkeypatch.setattr(ingest, "_staged", after_a_drop)
     with pytest.raises(DatabaseFailed, match="A table was dropped while the batch ran") as caught:

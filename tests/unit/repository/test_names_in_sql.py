@@ -44,7 +44,7 @@ ALLOWED = {
     "dataset.sql type_in_sight": "schemas_of_type, which runs next, asks for the owner",
     "dataset.sql key_index_stands": "an index belongs to the owner of its table, for whom `describe` asks",
     "repair.sql index_of_table": "an index belongs to the owner of its table, for whom `describe` asks",
-    "dataset.sql size_of_staging": "a number, and the batch has made the table itself",
+    "dataset.sql work_memory_for_staging": "a number, and the batch has made the table itself",
     "as_of.sql rights": "`comments` has asked for the owner of each function of the name",
     "as_of.sql restricted": "`comments` has asked for the owner of each function of the name",
     "leftovers.sql readers": PEOPLE,

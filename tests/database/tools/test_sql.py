@@ -169,7 +169,7 @@ def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy
     if strategy != "initial":
         case.run(kind, **wanted)
         case.execute(
-            """DELETE FROM customers WHERE id = 1; UPDATE customers SET word = 'x' WHERE id = 3;
+            """DELETE FROM customers WHERE id = 1; UPDATE customers SET word = 'x' WHERE id IN (3, 100);
                INSERT INTO customers VALUES (101)"""
         )
     if strategy == "full":

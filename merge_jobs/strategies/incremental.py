@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import psycopg2
@@ -49,7 +50,8 @@ def _check_number(state: Applying) -> None:
         )
     if needs_delta(tables):
         tables.run("row_map.create_empty_delta")
-        keep_delta(tables)
+        # A staging table need not be there; the merge table has its columns.
+        keep_delta(replace(tables, named=replace(tables.named, staging=tables.merge_name)))
         tables.run("dataset.drop_delta")
     state.counts = Counts(unchanged=staged.rows, total=staged.rows)
 

@@ -145,11 +145,13 @@ def other_sqlstate(kind: bytes, body: bytes) -> bytes:
 
 
 def names_of_settings(kind: bytes, body: bytes) -> bytes:
-    """Name settings that are not as they have to be: the first of four columns of the row that says so is NULL."""
-    if kind != b"D" or not body.startswith(b"\0\4\xff\xff\xff\xff"):
+    """Name settings that are not as they have to be, in the JSON that says of none."""
+    none = b'"jsonb_agg":null,"pg_backend_pid"'
+    if kind != b"D" or none not in body:
         return body
     settings = json.dumps([[SECRET + FORGED, "x"]]).encode()
-    return body[:2] + struct.pack("!i", len(settings)) + settings + body[6:]
+    text = body[6:].replace(none, none.replace(b"null", settings))
+    return body[:2] + struct.pack("!i", len(text)) + text
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def finding_result_of_run(store: MergeStore, run_id: str) -> Lookup[MergeResult 
     return None if not rows or rows[0][1] is None else result_from_dict(rows[0][1])
 
 
-def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None, opened: LeftBatch) -> Batch:
+def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None, left: LeftBatch) -> Batch:
     """Begin a batch; one that a dead or failed job left under this id is begun again.
 
     Commits, in the message of what comes next, which is to look whether the batch is ours (`checking_batch`).
@@ -195,8 +195,8 @@ def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | Non
     batch = Batch(
         *(batch_id, run_id, model_commit),
         origin=store.stream.origin,
-        accept_source=opened.accepts_source,
-        delete_approvals=opened.delete_approvals,
+        accept_source=left.accepts_source,
+        delete_approvals=left.delete_approvals,
     )
     values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
     store.later("batches.start_batch", values, **_tables(store, "metrics"))

@@ -9,8 +9,10 @@ import pytest
 
 from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts
+from merge_jobs.database.together import in_step
 from merge_jobs.errors import BatchLost, SourceTableMissing
 from merge_jobs.stores.postgres import batches
+from merge_jobs.stores.postgres.batches import LeftBatch
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stream import stream_of
 
@@ -22,6 +24,8 @@ TABLES = """
     CREATE TABLE orders (id int PRIMARY KEY, customer int);
     INSERT INTO orders SELECT n, 1 FROM generate_series(1, 10) n;
 """
+CHANGED = "UPDATE customers SET word = 'new' WHERE id = 1; UPDATE orders SET customer = 2 WHERE id = 1"
+NOTHING_LEFT = LeftBatch(accepts_source=False, delete_approvals={}, ingested=None)
 STAGING = "SELECT relname FROM pg_class WHERE relname LIKE '%staging' ORDER BY 1"
 
 
@@ -48,7 +52,7 @@ def row(case, kind):
 @pytest.mark.parametrize("kind", Milestoning)
 def test_an_ingested_batch_is_started_again_with_the_schema_of_the_changed_model(case, reset, left_ingested, kind):
     case.merge(kind)
-    case.execute("UPDATE customers SET word = 'new' WHERE id = 1")
+    case.execute(CHANGED)
     left_ingested(case, kind)
     before = row(case, kind)
     assert before[0] == "ingested"
@@ -102,6 +106,7 @@ def test_the_first_batch_of_a_stream_can_be_reset(case, reset):
 
 def test_a_reset_batch_can_be_reset_again(case, reset, left_ingested):
     case.merge(LIVE)
+    case.execute(CHANGED)
     left_ingested(case, LIVE)
     assert "(was ingested, run killed)" in reset(LIVE).stdout
     again = reset(LIVE)
@@ -110,6 +115,7 @@ def test_a_reset_batch_can_be_reset_again(case, reset, left_ingested):
 
 def test_staging_of_a_dataset_that_has_left_the_model_goes_too(case, reset, left_ingested):
     case.merge(LIVE)
+    case.execute(CHANGED)
     left_ingested(case, LIVE)
     case.datasets = tuple(dataset for dataset in case.datasets if dataset.name == "customers")
     assert reset(LIVE).returncode == 0
@@ -120,6 +126,7 @@ def test_staging_of_another_stream_stays(case, reset, left_ingested):
     for kind in Milestoning:
         case.merge(kind)
         case.execute("DELETE FROM orders WHERE id = (SELECT max(id) FROM orders)")
+    case.execute(CHANGED)
     left_ingested(case, FORENSIC)
     left_ingested(case, LIVE)
     case.execute(
@@ -138,6 +145,7 @@ def test_staging_of_another_stream_of_the_platform_stays(merging, reset, left_in
     case = merging(TABLES, consistency=Consistency.SINGLE_DATASET)
     for dataset in ("customers", "orders"):
         case.run(LIVE, dataset=dataset)
+        case.execute(CHANGED)
         left_ingested(case, LIVE, f"--dataset={dataset}")
     assert reset(LIVE, "--dataset=orders", of=case).returncode == 0
     left = {name for (name,) in case.query(STAGING)}
@@ -147,6 +155,7 @@ def test_staging_of_another_stream_of_the_platform_stays(merging, reset, left_in
 
 def test_dry_run_shows_what_would_be_reset_and_does_nothing(case, reset, left_ingested):
     case.merge(LIVE)
+    case.execute(CHANGED)
     left_ingested(case, LIVE)
     before = row(case, LIVE)
     done = reset(LIVE, "--dry-run")
@@ -229,7 +238,8 @@ def test_a_stream_that_a_job_is_working_on_is_not_touched(case, reset):
     job = case.job(LIVE, "running")
     with MergeStore(job.store, job.stream, "running") as store:
         store.lock_stream(0)
-        batches.start(store, 2, "running", None)
+        batches.start(store, 2, "running", None, NOTHING_LEFT)
+        store.commit()
         before = row(case, LIVE)
         done = reset(LIVE)
         assert (done.returncode, done.stdout) == (1, "")
@@ -244,10 +254,12 @@ def test_a_job_that_lost_the_stream_cannot_commit_what_was_reset(case, reset):
     first = case.merge(LIVE)
     job = case.job(LIVE, "lost")
     with MergeStore(job.store, job.stream, "lost") as store:
-        batch = replace(batches.start(store, 2, "lost", None), snapshot_time=datetime.now(UTC))
+        batch = replace(batches.start(store, 2, "lost", None, NOTHING_LEFT), snapshot_time=datetime.now(UTC))
+        store.commit()
         assert reset(LIVE).returncode == 0
+        batches.mark_committed(store, batch, first, {"inserted": 0, "updated": 0, "deleted": 0, "total": 0}, {})
         with pytest.raises(BatchLost):
-            batches.mark_committed(store, batch, first, {"inserted": 0, "updated": 0, "deleted": 0, "total": 0})
+            in_step([batches.checking_committed(store, batch)], store.together)
     assert row(case, LIVE)[0] == "started"
     assert case.current_batch(LIVE) == 1
 

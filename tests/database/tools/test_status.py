@@ -151,6 +151,7 @@ def test_a_stream_that_fails_is_failing_and_ends_the_command_with_1_until_a_run_
 
 def test_a_batch_that_a_killed_job_left_is_reported(case, reported, merge_job, left_ingested):
     case.merge(LIVE)
+    case.execute("UPDATE customers SET word = 'new' WHERE id = (SELECT min(id) FROM customers)")
     left_ingested(case, LIVE)
     [stream] = reported("--platform=YellowLive")["YellowLive"]["streams"]
     assert (stream["open"]["batch_id"], stream["open"]["status"], stream["open"]["run_id"]) == (2, "ingested", "killed")

@@ -153,10 +153,14 @@ class SourceColumnMissing(SourceMismatch):
 
     code = "DF5103"
 
-    def __init__(self, where: str, table: str, columns: Sequence[str], known: Collection[str]) -> None:
-        self.table, self.columns, self.known = table, tuple(columns), tuple(known)
+    def __init__(
+        self, where: str, table: str, columns: Sequence[str], known: Collection[str], todo: str | None = None
+    ) -> None:
+        """Take the columns that are there, too; `todo` where they are not to be shown."""
+        self.table, self.columns = table, tuple(columns)
+        self.known = tuple(known) if todo is None else ()
         what = f"the table {table!r} has no column {', '.join(map(repr, columns))}"
-        super().__init__(where, what, choose_from(columns[0], known))
+        super().__init__(where, what, todo or choose_from(columns[0], known))
 
 
 class SourceBehind(StreamFactoryError):

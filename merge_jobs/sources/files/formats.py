@@ -26,6 +26,7 @@ LONGEST_LINE = 64 << 20  # bytes of JSON; characters of a field of CSV
 ROWS_AT_ONCE = 1000
 Row = tuple[int, Sequence[Any]]  # the line, and a value for each column
 JSON_TYPES = ("json", "jsonb")
+NO_HEAD = "Correct the names in the model, or let the file begin with a line of its columns' names (it is not shown)"
 csv.field_size_limit(LONGEST_LINE)
 
 
@@ -52,7 +53,7 @@ class Reader:
             raise self._unreadable("its ending says no format", todo="Give `format` in `files` of the dataset")
         if name.endswith(".gz") and kind is not FileFormat.PARQUET:
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
-        self._line = 1
+        self._line, self._read = 1, 0  # and the characters that were read of the row of CSV
         self._text: io.TextIOWrapper | None = None
         self.names: Sequence[str] | None
         with self._whole_gzip():
@@ -91,15 +92,30 @@ class Reader:
     def _csv(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row]]:
         encoding = "utf-8-sig" if self._options.encoding == "utf-8" else self._options.encoding
         self._text = io.TextIOWrapper(stream, encoding, errors="strict", newline="")
-        reader = csv.reader(self._text, delimiter=self._options.delimiter, quotechar=self._options.quote, strict=True)
+        reader = csv.reader(
+            self._lines_of_csv(self._text),
+            delimiter=self._options.delimiter,
+            quotechar=self._options.quote,
+            strict=True,
+        )
         header = self._record(reader)
         if header is None:
             raise self._unreadable("it is empty, and has no line with the columns' names", 1)
         twice = [name for name in header if header.count(name) > 1]
         if twice:
-            raise self._unreadable(f"two columns have the name {twice[0]!r}", 1)
-        self._check(header)
+            name = next((one.name for one in self._columns if one.name in twice), None)
+            first, second = [i + 1 for i, one in enumerate(header) if one == (name or twice[0])][:2]
+            said = f"two columns have the name {name!r}" if name else f"columns {first} and {second} have one name"
+            raise self._unreadable(said, 1)
+        self._check(header, may_be_a_row=True)
         return header, self._csv_rows(reader, header)
+
+    def _lines_of_csv(self, text: io.TextIOWrapper) -> Iterator[str]:
+        while line := text.readline(LONGEST_LINE + 1):
+            self._read += len(line)
+            if self._read > LONGEST_LINE:
+                raise self._unreadable(f"a row of it has more than {LONGEST_LINE >> 20} million characters", self._line)
+            yield line
 
     def _csv_rows(self, reader: Any, header: Sequence[str]) -> Iterator[Row]:
         at, null, width = [header.index(one.name) for one in self._columns], self._options.null, len(header)
@@ -117,14 +133,16 @@ class Reader:
             yield line, [None if record[i] == null else record[i] for i in at]
 
     def _record(self, reader: Any) -> list[str] | None:
-        self._line = line = reader.line_num + 1
+        self._line, self._read = reader.line_num + 1, 0
+        line = self._line
         try:
             record: list[str] | None = next(reader, None)
         except csv.Error as error:
             raise self._unreadable(f"it is no CSV: {_known(str(error))}", line) from error
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             # The text is decoded ahead of the line that is read.
-            raise self._unreadable(f"at this line or soon after it a text is no {error.encoding}", line) from error
+            what = f"at this line or soon after it a text is no {self._options.encoding}"
+            raise self._unreadable(what, line) from error
         return record
 
     # --- JSON Lines
@@ -143,7 +161,11 @@ class Reader:
             if not text.strip():
                 continue
             record = self._record_of_json(text, line)
-            yield line, [None if record.get(name) is None else take(record[name]) for name, take in takes]
+            try:
+                values = [None if record.get(name) is None else take(record[name]) for name, take in takes]
+            except RecursionError as error:
+                raise self._unreadable("it is nested too deeply", line) from error
+            yield line, values
 
     def _record_of_json(self, text: bytes, line: int) -> dict[str, Any]:
         try:
@@ -155,7 +177,7 @@ class Reader:
             )
         except UnicodeDecodeError as error:
             raise self._unreadable("it is no UTF-8", line) from error
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             said = str(error) if isinstance(error, _NotOurs) else "it is no JSON, or not whole"
             raise self._unreadable(said, line) from error
         if not isinstance(found, dict):
@@ -200,10 +222,12 @@ class Reader:
 
     # --- of all
 
-    def _check(self, names: Sequence[str]) -> None:
+    def _check(self, names: Sequence[str], *, may_be_a_row: bool = False) -> None:
+        """Raise SourceColumnMissing. A first line with few of the model's names may be a row: then it is not shown."""
         missing = [one.name for one in self._columns if one.name not in names]
         if missing:
-            raise SourceColumnMissing(self._where, self._name, missing, names)
+            is_shown = not may_be_a_row or 2 * len(missing) < len(self._columns)
+            raise SourceColumnMissing(self._where, self._name, missing, names, None if is_shown else NO_HEAD)
 
     def _unreadable(self, what: str, line: int | None = None, todo: str = "") -> FormatBroken:
         return FormatBroken(self._where, self._name, what, line, todo)

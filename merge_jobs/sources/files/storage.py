@@ -20,6 +20,8 @@ from merge_jobs.sources.files.errors import FolderNotRead
 SCHEME_S3 = "s3"
 CONNECT_SECONDS, REQUEST_SECONDS = 10, 60
 BUFFER_BYTES = 1 << 20
+# How a folder above a file is opened: the job need not be allowed to list it.
+PASSED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 MOST_FILES = 1_000_000  # in a folder or below a prefix: their names are in memory
 # What Amazon's client says of an error, and what that means; its text may have anything in it.
 DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_CLIENT_TOKEN_ID", "FORBIDDEN")
@@ -62,10 +64,11 @@ def storage_of(place: ConnectionInfo, where: str) -> Storage:
 
 
 class LocalFolder:
-    """A folder of this machine. Links that lead out of it are refused."""
+    """A folder of this machine. Links out of it are refused, whenever they come: the producer may make them."""
 
     def __init__(self, folder: Path, where: str) -> None:
-        self._folder, self._where = Path(os.path.realpath(folder)), where
+        """Take a folder whose path has been admitted: no part of it may be a link by now."""
+        self._folder, self._where = folder, where
 
     def files(self, depth: int) -> Iterator[FoundFile]:
         """Yield the regular files that lie in `depth` folders below the folder."""
@@ -83,8 +86,7 @@ class LocalFolder:
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading. Raises FolderNotRead."""
-        path = self._folder / name
-        real = Path(os.path.realpath(path))
+        real = Path(os.path.realpath(self._folder / name))
         if not real.is_relative_to(self._folder):
             raise FolderNotRead(
                 f"{self._where}: {name}",
@@ -93,8 +95,7 @@ class LocalFolder:
                 retryable=False,
             )
         try:
-            # Neither a link that has come meanwhile, nor a pipe that nobody writes to.
-            opened = os.fdopen(os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+            opened = os.fdopen(_opened_without_links(real), "rb")
         except OSError as error:
             raise self._not_read(error) from error
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
@@ -104,14 +105,14 @@ class LocalFolder:
 
     def _below(self, folder: Path, prefix: str, depth: int) -> Iterator[FoundFile]:
         try:
-            with os.scandir(folder) as entries:
+            with _opened_folder(folder) as opened, os.scandir(opened) as entries:
                 for entry in entries:
                     try:
                         found = entry.stat()
                     except FileNotFoundError:  # it has gone, or is a link to nothing
                         continue
                     if depth and stat.S_ISDIR(found.st_mode) and not entry.is_symlink():
-                        yield from self._below(Path(entry.path), f"{prefix}{entry.name}/", depth - 1)
+                        yield from self._below(folder / entry.name, f"{prefix}{entry.name}/", depth - 1)
                     elif not depth and stat.S_ISREG(found.st_mode):
                         yield FoundFile(prefix + entry.name, found.st_size, found.st_mtime)
         except FileNotFoundError as error:
@@ -123,6 +124,28 @@ class LocalFolder:
     def _not_read(self, error: OSError) -> FolderNotRead:
         what = f"the folder {self._folder} cannot be read ({type(error).__name__})"
         return FolderNotRead(self._where, what, "Check that it is there, and that the job may read it", retryable=False)
+
+
+@contextmanager
+def _opened_folder(path: Path) -> Iterator[int]:
+    opened = _opened_without_links(path, os.O_DIRECTORY)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _opened_without_links(path: Path, flags: int = 0) -> int:
+    """Open a path without links: one that has come meanwhile is an error. A pipe that nobody writes to is no wait."""
+    folder = os.open("/", PASSED)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, PASSED | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | flags, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 class Bucket:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from config_schema.model import Column, Dataset, FileFormat, FileOptions, FilesTaken, Milestoning, SourceKind
 from merge_jobs.errors import ConnectFailed, KeysRejected, SourceColumnMissing, TooManyDeletes
 from merge_jobs.run.source_policy import SourceNotAdmitted, admitted_source, check_source_host
+from merge_jobs.sources.files import formats
+from merge_jobs.sources.files import storage as storage_module
 from merge_jobs.sources.files.errors import (
     FileChanged,
     FilesMissing,
@@ -112,6 +114,11 @@ BROKEN = {
     "a quote that is not closed": ((HEAD + '1,"a,2,,,,\n2,b,3,,,,\n').encode(), FormatBroken, "line 2: it is no CSV"),
     "text after a quote": ((HEAD + '1,"a"b,2,,,,\n').encode(), FormatBroken, "line 2: it is no CSV"),
     "no UTF-8": (HEAD.encode() + b"1,a\xff,2,,,,\n", FormatBroken, "a text is no utf-8"),
+    "a name that is no column's twice": (
+        b"4711,Smith,Smith\n",
+        FormatBroken,
+        "people.csv, line 1: columns 2 and 3 have one name",
+    ),
     "HTML": (b"<!DOCTYPE html>\n<html><body>Login</body></html>\n", SourceColumnMissing, "has no column 'id'"),
     "a word where a number is": (
         (HEAD + "1,a,2,,,,\n" + '2,"b\nb",secret,,,,\n').encode(),
@@ -159,6 +166,12 @@ OF_JSON = {
     "a key twice": (b'{"id": 1, "id": 2}\n', FormatBroken, "line 1: a key is in it twice"),
     "NaN": (b'{"id": 1, "amount": NaN}\n', FormatBroken, "NaN is no number of JSON"),
     "nested without end": (b'{"id": ' + b"[" * 100_000 + b"\n", FormatBroken, "line 1: it is no JSON"),
+    "nested more than we write": (
+        b'{"id": 1, "data": ' + b'{"a": ' * 700 + b"1" + b"}" * 701 + b"\n",
+        FormatBroken,
+        "line 1: it is nested too deeply",
+    ),
+    "too many digits": (b'{"id": 1, "amount": 1e' + b"9" * 30 + b"}\n", FormatBroken, "line 1: it is no JSON"),
     "no UTF-8": (b'{"id": 1, "fullName": "\xff"}\n', FormatBroken, "line 1: it is no UTF-8"),
     "an object in a number": (b'{"id": 1, "amount": {"a": 1}}\n', ValueOfFileRefused, "line 1: column amount"),
     "half a character": (b'{"id": 1, "fullName": "\\ud800"}\n', ValueOfFileRefused, "column fullName: half of a"),
@@ -251,6 +264,71 @@ def test_a_link_out_of_the_folder_and_what_is_no_file_are_not_read(of_files, fol
     os.mkfifo(folder.path / "people.csv")
     (folder.path / "people2.csv").symlink_to("nowhere")
     with pytest.raises(FilesMissing):
+        case.run(LIVE)
+
+
+def test_a_row_in_the_place_of_the_names_is_not_shown(of_files, folder):
+    case = of_files(folder)
+    folder.write("people.csv", b"4711,Smith,a disease,id\n")
+    with pytest.raises(SourceColumnMissing, match="begin with a line of its columns' names") as caught:
+        case.run(LIVE)
+    assert not caught.value.known
+    for value in ("4711", "Smith", "a disease"):
+        assert value not in str(caught.value)
+
+
+@pytest.fixture
+def linked(folder, tmp_path):
+    """Make a folder of the place a link out of it, as a producer can at any moment."""
+    folder.write("in/people.csv", b"id\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "people.csv").write_bytes(b"secret\n")
+
+    def become_a_link():
+        (folder.path / "in").rename(tmp_path / "before")
+        (folder.path / "in").symlink_to(tmp_path / "out")
+
+    return become_a_link
+
+
+def test_a_folder_that_becomes_a_link_before_a_file_is_opened_is_not_followed(folder, linked, monkeypatch):
+    resolve = os.path.realpath
+
+    def resolved(path, **options):
+        found = resolve(path, **options)
+        linked()
+        return found
+
+    monkeypatch.setattr(os.path, "realpath", resolved)
+    with pytest.raises(FolderNotRead):
+        LocalFolder(folder.path, "here").open("in/people.csv")
+
+
+def test_a_folder_that_becomes_a_link_before_it_is_listed_is_not_followed(folder, linked, monkeypatch):
+    opened = storage_module._opened_without_links
+
+    def opening(path, flags=0):
+        if path == folder.path / "in":
+            linked()
+        return opened(path, flags)
+
+    monkeypatch.setattr(storage_module, "_opened_without_links", opening)
+    with pytest.raises(FolderNotRead):
+        list(LocalFolder(folder.path, "here").files(1))
+
+
+ENDLESS = {
+    "a line": (["x" * (1 << 20)] * 3, "csv"),
+    "a row of many lines": (['"\n",' * 1000] * 3000, "csv"),
+}
+
+
+@pytest.mark.parametrize(("parts", "ending"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_a_row_of_csv_without_an_end_is_refused_before_it_is_in_memory(of_files, folder, monkeypatch, parts, ending):
+    monkeypatch.setattr(formats, "LONGEST_LINE", 1 << 20)
+    case = of_files(folder)
+    folder.write(f"people.{ending}", HEAD.encode() + "".join(parts).encode())
+    with pytest.raises(FormatBroken, match="line 2: a row of it has more than 1 million characters"):
         case.run(LIVE)
 
 

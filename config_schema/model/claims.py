@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, Datastore, Ec
 from config_schema.model.environments import in_each_environment
 
 Key = tuple[str, ...]
+WILD = frozenset("*?[")  # what makes a name of files a pattern
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -57,7 +59,11 @@ def uses(part: Datastore | Platform) -> Iterator[Use]:
 
 def _claims(part: Datastore | Platform) -> Iterator[Claim]:
     if isinstance(part, Datastore):
-        yield from (_table(part, dataset) for dataset in part.datasets)
+        if part.source.kind is SourceKind.FILES:
+            for dataset in part.datasets:
+                yield from _folders(part, dataset)
+        else:
+            yield from (_table(part, dataset) for dataset in part.datasets)
         yield _secret(part.source.credential)
         yield _database("source", part.source, checked=False)
     else:
@@ -72,7 +78,11 @@ def _claims(part: Datastore | Platform) -> Iterator[Claim]:
 
 def _uses(part: Datastore | Platform) -> Iterator[Use]:
     if isinstance(part, Datastore):
-        yield from map(_whole, (_table(part, dataset) for dataset in part.datasets))
+        if part.source.kind is SourceKind.FILES:
+            for dataset in part.datasets:
+                yield from _uses_of_folders(part, dataset)
+        else:
+            yield from map(_whole, (_table(part, dataset) for dataset in part.datasets))
         yield _sending(part.source.credential, part.source)
         yield _whole(_database("store", part.source))
         return
@@ -133,11 +143,54 @@ def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
 def source_table(store: Datastore, dataset: Dataset) -> Key:
     """Return the table and server that a dataset is read from, the same for every way to write it."""
     place = store.source
-    if place.is_on_disk:
-        path = "/" + posixpath.normpath(place.database).lstrip("/")  # normpath leaves two slashes at the beginning
-        is_folder = place.kind is SourceKind.FILES
-        return ("table", place.kind.value, path, dataset.source_table if is_folder else dataset.source_table.casefold())
+    if place.kind is SourceKind.FILES:
+        server, parts = files_of(store, dataset)
+        return ("files", *server, *parts)
+    if place.kind is SourceKind.SQLITE:
+        return ("table", "sqlite", _path(place), dataset.source_table.casefold())
     return ("table", *_server(place), *_database_and_schema(place), dataset.source_table.casefold())
+
+
+def files_of(store: Datastore, dataset: Dataset) -> tuple[Key, Key]:
+    """Return the server of a dataset's files, and their pattern with their place, by the parts between slashes."""
+    place = store.source
+    path = _path(place) if place.is_on_disk else place.database
+    # Names of buckets, objects and files tell cases apart.
+    parts = (part for part in f"{path}/{dataset.source_table}".split("/") if part)
+    return ("disk",) if place.is_on_disk else _server(place), tuple(parts)
+
+
+def _path(place: Database) -> str:
+    return "/" + posixpath.normpath(place.database).lstrip("/")  # normpath leaves two slashes at the beginning
+
+
+def _folder_of(store: Datastore, dataset: Dataset) -> tuple[Key, Key]:
+    """Return the server of a dataset's files, and the folder that holds all that its pattern can match."""
+    server, parts = files_of(store, dataset)
+    return server, tuple(takewhile(lambda part: not WILD.intersection(part), parts[:-1]))
+
+
+def _folders(store: Datastore, dataset: Dataset) -> Iterator[Claim]:
+    """Yield what a dataset's files give a right to: what is in their folder, and to read it from the folders above.
+
+    Patterns match the same file in many ways, so a folder belongs to whoever reads files in it. Each of those who read
+    below a folder can refuse that it is read as a whole.
+    """
+    server, folder = _folder_of(store, dataset)
+    yield _in_folder(server, folder)
+    for depth in range(len(folder)):
+        above = folder[:depth]
+        yield Claim(("above files", *server, *above), f"the folder /{'/'.join(folder)}", checked=False)
+
+
+def _uses_of_folders(store: Datastore, dataset: Dataset) -> Iterator[Use]:
+    server, folder = _folder_of(store, dataset)
+    yield from (_whole(_in_folder(server, folder[:depth])) for depth in range(len(folder) + 1))
+    yield _whole(Claim(("above files", *server, *folder), f"the folders in /{'/'.join(folder)}", checked=False))
+
+
+def _in_folder(server: Key, folder: Key) -> Claim:
+    return Claim(("files", *server, *folder), f"the folder /{'/'.join(folder)}")
 
 
 def _database_and_schema(place: Database) -> tuple[str, str]:
@@ -152,9 +205,7 @@ def _database_and_schema(place: Database) -> tuple[str, str]:
         case SourceKind.MSSQL:
             other, _, own = own.replace("[", "").replace("]", "").rpartition(".")
             return other or database, own or "dbo"
-        case SourceKind.FILES:
-            return place.database.rstrip("/"), ""  # names of buckets and objects tell cases apart
-        case SourceKind.ORACLE | SourceKind.SQLITE:
+        case SourceKind.ORACLE | SourceKind.SQLITE | SourceKind.FILES:
             return database, own
     assert_never(place.kind)
 

@@ -9,6 +9,7 @@ from config_schema.errors import choose_from, did_you_mean
 from config_schema.model import (
     DELETED_COLUMN,
     VERSION_COLUMNS,
+    Classification,
     Column,
     Dataset,
     Datastore,
@@ -17,7 +18,7 @@ from config_schema.model import (
     Milestoning,
     SourceKind,
 )
-from config_schema.model.claims import Key, source_table
+from config_schema.model.claims import Key, files_of, source_table
 from config_schema.model.sql_types import (
     KNOWN_TYPES,
     TIMES,
@@ -28,6 +29,7 @@ from config_schema.model.sql_types import (
 )
 from config_schema.names import POSTGRES_NAME_BYTES
 from config_schema.problem import Finding
+from config_schema.rules.files import may_match_alike
 from config_schema.rules.parts import datasets
 
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")  # PostgreSQL's, of every table
@@ -147,7 +149,10 @@ def types_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
 def tables_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield columns of a source's table that two datasets classify differently: the weaker one would expose them."""
     first: dict[Key, tuple[str, Column]] = {}
+    yield from _files_are_classified_alike(ecosystem)
     for path, store, dataset in datasets(ecosystem):
+        if store.source.kind is SourceKind.FILES:
+            continue
         table = source_table(store, dataset)
         for k, column in enumerate(dataset.columns):
             key = (*table, column.name.casefold())
@@ -156,6 +161,27 @@ def tables_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
                 now, was = column.classification.value, before.classification.value
                 what = f"the same column of the same table is {now} here and {was} in {elsewhere}"
                 yield f"{path}.columns[{k}].classification", what, "Give it one classification wherever it is declared"
+
+
+def _files_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield columns of files that two datasets read and classify differently; their patterns may differ too."""
+    found: dict[Key, dict[Classification, list[tuple[Key, str]]]] = {}
+    for path, store, dataset in datasets(ecosystem):
+        if store.source.kind is not SourceKind.FILES:
+            continue
+        server, parts = files_of(store, dataset)
+        for k, column in enumerate(dataset.columns):
+            alike = found.setdefault((*server, column.name), {})
+            for classification, others in alike.items():
+                if classification is column.classification:
+                    continue
+                elsewhere = next((name for pattern, name in others if may_match_alike(pattern, parts)), None)
+                if elsewhere is not None:
+                    what = f"the same column of the same files is {column.classification.value} here and "
+                    what += f"{classification.value} in {elsewhere}"
+                    todo = "Give it one classification wherever it is declared, or name files that are not the same"
+                    yield f"{path}.columns[{k}].classification", what, todo
+            alike.setdefault(column.classification, []).append((parts, f"{store.name}.{dataset.name}"))
 
 
 def _is_type(text: str, store: Datastore) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from operator import and_
 from urllib.parse import urlsplit
 
 from config_schema.model import (
@@ -15,8 +18,10 @@ from config_schema.model import (
     FileOptions,
     SourceKind,
 )
+from config_schema.model.claims import WILD
 from config_schema.problem import Finding
 
+SIGN = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)  # of a pattern
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
 OF_CSV = ("delimiter", "quote", "encoding", "null")
 
@@ -65,3 +70,24 @@ def _of_dataset(at: str, dataset: Dataset) -> Iterator[Finding]:
         yield f"{at}.files.{given[0]}", "only CSV has it", "Leave it out"
     elif options.delimiter == options.quote:
         yield f"{at}.files.quote", "it is the delimiter too", "Choose another character for one of them"
+
+
+def may_match_alike(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Return whether a file may match both patterns, given by their parts; a `[...]` may be any character."""
+    return len(one) == len(other) and all(map(_may_be_one_name, one, other))
+
+
+def _may_be_one_name(one: str, other: str) -> bool:
+    if not WILD & {*one, *other}:
+        return one == other
+    mine, theirs = SIGN.findall(one), SIGN.findall(other)
+    # For each number of signs of `mine`, whether they can match what the signs of `theirs` so far match.
+    ends: list[bool] = [True, *accumulate((sign == "*" for sign in mine), and_)]
+    for sign in theirs:
+        before, ends = ends, [ends[0] and sign == "*"]
+        for k, my_sign in enumerate(mine):
+            if "*" in (my_sign, sign):
+                ends.append(before[k + 1] or ends[k])
+            else:
+                ends.append(before[k] and (my_sign == sign or my_sign[0] in "?[" or sign[0] in "?["))
+    return ends[-1]

@@ -223,6 +223,39 @@ def test_a_part_that_is_given_away_takes_nothing_of_its_new_owner_along(folder):
 
 SOURCE_OF_CRM = "{host: pg-data, database: customer_db, credential: customer-db, tls: require}"
 
+FOLDERS = {
+    "another pattern": ("/data/in", "[c]ustomers.csv"),
+    "another word for the folder": ("/data//./in/", "customers.csv"),
+    "a folder above": ("/data", "*/customers.csv"),
+    "the folder in the pattern": ("/data", "in/other.csv"),
+    "the root": ("/", "*/*/customers.csv"),
+    "a folder in it": ("/data/in/old", "customers.csv"),
+}
+
+
+@pytest.mark.parametrize(("place", "pattern"), FOLDERS.values(), ids=FOLDERS)
+@pytest.mark.parametrize("root", ["", "s3://bucket"])
+def test_files_are_their_owner_s_by_whatever_pattern_matches_them(folder, place, pattern, root):
+    place = place if not root else place.replace("//.", "")  # only on a disk it is the same folder
+    of_files = {"host": "data, kind: files", "more": "consistency: single_dataset"}
+    crm = {**of_files, "database": f"{root}/data/in", "credential": "crm", "table": "customers.csv"}
+    git(folder, "checkout", "-q", "main")
+    declare(folder, **crm)
+    own = (folder / "ecosystem" / "own.yaml").read_text()
+    (folder / "ecosystem" / "files.yaml").write_text(own.replace("Shadow", "Files").replace("callcentre", "crm"))
+    (folder / "ecosystem" / "own.yaml").unlink()
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    declare(folder, **of_files, database=f"{root}/data/other", table="customers.csv")
+    assert refused(folder, CALLCENTRE) == []
+    commit(folder)
+    git(folder, "branch", "-f", "main")
+    # Not even who has files beside it may read it from above.
+    declare(folder, **of_files, database=root + place, table=f'"{pattern}"')
+    assert any("belongs to" in problem for problem in refused(folder, CALLCENTRE))
+    declare(folder, **of_files, database=f"{root}/data/third", table="customers.csv")
+    assert refused(folder, CALLCENTRE) == []
+
 
 @pytest.mark.parametrize(
     ("theirs", "other_words", "another"),

@@ -60,6 +60,11 @@ def odcs(
     texts = {name: export_text(contract) for name, contract in files.items()}
     if out is not None:
         write_files(out, texts)
+        others = sorted(
+            set() if datastore else {path.name for path in out.glob(names.contract_file("*"))} - texts.keys()
+        )
+        for name in others:
+            echo(f"not of this model, and left as it is: {out / name}", err=True)
         echo(f"{len(texts)} files in {out}", err=True)
     elif len(texts) == 1:
         echo_document(next(iter(texts.values())))

@@ -59,6 +59,18 @@ def test_one_contract_is_printed_and_becomes_a_part_of_a_model(contracts, tmp_pa
     assert load_placed(model)[0] == load_placed(EXAMPLES)[0]
 
 
+def test_an_export_writes_its_files_again_and_names_those_of_others(contracts):
+    (contracts / "Gone.odcs.yaml").write_text("")
+    (contracts / "Store1.odcs.yaml").write_text("")
+    code, printed, said = run("export", "odcs", EXAMPLES, "--out", contracts)
+    assert (code, printed) == (0, "")
+    assert said.splitlines() == [
+        f"not of this model, and left as it is: {contracts / 'Gone.odcs.yaml'}",
+        f"2 files in {contracts}",
+    ]
+    assert (contracts / "Store1.odcs.yaml").read_text().startswith("apiVersion: ")
+
+
 def test_notes_are_on_standard_error_and_in_the_file():
     code, printed, said = run("import", "odcs", PAYMENTS)
     assert code == 0

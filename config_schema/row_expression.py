@@ -57,6 +57,7 @@ REFUSED_SIGNS = {
     "\0": "NUL",
     "--": "a comment (--)",
     "/*": "a comment (/*)",
+    "{": "a brace",  # with # or %, a comment to the parser
 }
 WORDS = {"Select": "a query", "Subquery": "a query", "Exists": "a query", "Window": "a window function"}
 # Of sqlglot's grammar, beside functions.

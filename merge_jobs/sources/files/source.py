@@ -91,8 +91,8 @@ class FilesSource:
         return
 
     def close(self) -> None:
-        """Do nothing: no file is open between two calls."""
-        return
+        """Let go of a server; no file is open between two calls."""
+        self._storage.close()
 
     def __enter__(self) -> FilesSource:
         return self

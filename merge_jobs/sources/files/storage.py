@@ -5,27 +5,21 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from config_schema.tls import Tls
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.sources.files.errors import FolderNotRead
+from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
+from merge_jobs.sources.files.s3 import OpenedObject, S3Client
 
-SCHEME_S3 = "s3"
-CONNECT_SECONDS, REQUEST_SECONDS = 10, 60
 BUFFER_BYTES = 1 << 20
 # How a folder above a file is opened: the job need not be allowed to list it.
 PASSED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
-MOST_FILES = 1_000_000  # in a folder or below a prefix: their names are in memory
-# What Amazon's client says of an error, and what that means; its text may have anything in it.
-DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_CLIENT_TOKEN_ID", "FORBIDDEN")
-MISSING = ("NO_SUCH_BUCKET", "RESOURCE_NOT_FOUND", "NO_SUCH_KEY")
 
 
 @dataclass(frozen=True, order=True)
@@ -49,6 +43,9 @@ class Storage(Protocol):
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading; it can be sought in."""
 
+    def close(self) -> None:
+        """Let go of a server."""
+
 
 def matches(pattern: str, name: str) -> bool:
     """Return whether a file's name matches: `*`, `?` and `[...]` stand for characters, none of them for a slash."""
@@ -57,7 +54,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def storage_of(place: ConnectionInfo, where: str) -> Storage:
-    """Return the storage at an address. Raises FolderNotRead if its packages are missing."""
+    """Return the storage at an address."""
     if place.database.startswith("/"):
         return LocalFolder(Path(place.database), where)
     return Bucket(place, where)
@@ -102,6 +99,9 @@ class LocalFolder:
             opened.close()
             raise FolderNotRead(f"{self._where}: {name}", "it is no regular file", "Put a file there", retryable=False)
         return opened
+
+    def close(self) -> None:
+        """Do nothing: a folder has no server."""
 
     def _below(self, folder: Path, prefix: str, depth: int) -> Iterator[FoundFile]:
         try:
@@ -152,80 +152,31 @@ class Bucket:
     """A prefix in a bucket of S3, or of a server that speaks its protocol, at the address's host and port."""
 
     def __init__(self, place: ConnectionInfo, where: str) -> None:
-        self._where = where
         address = urlsplit(place.database)
-        self._base = f"{address.netloc}{address.path}".rstrip("/")
-        self._fs = _s3(place, where)
+        self._bucket, self._where = address.netloc, where
+        prefix = address.path.strip("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._client = S3Client(place, where)
 
     def files(self, depth: int) -> Iterator[FoundFile]:
         """Yield the objects whose names have `depth` slashes below the prefix. Raises FolderNotRead."""
-        from pyarrow import fs
-
-        with _in_words(self._where):
-            found = self._fs.get_file_info(fs.FileSelector(self._base, recursive=True))
-        if len(found) > MOST_FILES:
-            what = f"there are more than {MOST_FILES} objects below the prefix"
-            raise FolderNotRead(self._where, what, "Name a narrower prefix in the model", retryable=False)
-        for one in found:
-            name = one.path.removeprefix(f"{self._base}/")
-            if one.type is fs.FileType.File and name.count("/") == depth:
-                yield _found(name, one)
+        for one in self._client.objects(self._bucket, self._prefix):
+            name = one.key.removeprefix(self._prefix)
+            if name and not name.endswith("/") and name.count("/") == depth:
+                yield FoundFile(name, one.size, one.modified)
 
     def find(self, name: str) -> FoundFile | None:
         """Return an object as it is now; None if it is not there."""
-        from pyarrow import fs
-
-        with _in_words(self._where):
-            found = self._fs.get_file_info(f"{self._base}/{name}")
-        return _found(name, found) if found.type is fs.FileType.File else None
+        found = self._client.find(self._bucket, f"{self._prefix}{name}")
+        return None if found is None else FoundFile(name, found.size, found.modified)
 
     def open(self, name: str) -> BinaryIO:
-        """Open an object for reading."""
-        with _in_words(f"{self._where}: {name}"):
-            opened = self._fs.open_input_file(f"{self._base}/{name}")
-        return io.BufferedReader(opened, BUFFER_BYTES)  # its own file reads no lines
+        """Open an object for reading. Raises FileChanged if it is not there any more."""
+        found = self._client.find(self._bucket, f"{self._prefix}{name}")
+        if found is None:
+            raise FileChanged(self._where, name)
+        return io.BufferedReader(OpenedObject(self._client, self._bucket, found), BUFFER_BYTES)
 
-
-def _found(name: str, one: Any) -> FoundFile:
-    return FoundFile(name, int(one.size or 0), float(one.mtime_ns or 0) / 1e9)
-
-
-def _s3(place: ConnectionInfo, where: str) -> Any:
-    try:
-        from pyarrow import fs
-    except ImportError as error:
-        todo = "Install airflow-stream-factory[files] into the merge-job image"
-        raise FolderNotRead(where, "pyarrow, which reads buckets, is not installed", todo, retryable=False) from error
-    options: Mapping[str, Any] = {"tls_ca_file_path": place.tls_ca} if place.tls_ca else {}
-    return fs.S3FileSystem(
-        access_key=place.user,
-        secret_key=place.password,
-        endpoint_override=f"{place.host}:{place.port}",
-        scheme="http" if place.tls is Tls.DISABLE else "https",
-        region="us-east-1",  # the endpoint is given, so that the region is only part of what is signed
-        connect_timeout=CONNECT_SECONDS,
-        request_timeout=REQUEST_SECONDS,
-        allow_bucket_creation=False,
-        allow_bucket_deletion=False,
-        **options,
-    )
-
-
-@contextmanager
-def _in_words(where: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise not_read(where, error) from None
-
-
-def not_read(where: str, error: OSError) -> FolderNotRead:
-    """Return the error for what a storage's client says."""
-    said = str(error)
-    if any(word in said for word in DENIED):
-        return FolderNotRead(where, "the login was refused, or may not read there", "Check the secret", retryable=False)
-    if any(word in said for word in MISSING) or isinstance(error, FileNotFoundError):
-        return FolderNotRead(where, "there is no such bucket", "Correct the address in the model", retryable=False)
-    return FolderNotRead(
-        where, "the storage does not answer as it should", "Check the address; try again", retryable=True
-    )
+    def close(self) -> None:
+        """Let go of the server."""
+        self._client.close()

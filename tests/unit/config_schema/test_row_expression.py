@@ -45,6 +45,7 @@ REFUSED = [
     "a; DROP TABLE y",
     "a) OR (b",
     "a = 1 -- x",
+    "a = {# pg_sleep( #} 1",
     "a /* x */ = 1",
     "a = $$x$$",
     "a = $1",

@@ -204,9 +204,9 @@ class OpenedObject(io.RawIOBase):
         """Return the position."""
         return self._at
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+    def seek(self, offset: int, origin: int = io.SEEK_SET) -> int:
         """Set the position, and return it."""
-        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._of.size}[whence])
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._of.size}[origin])
         return self._at
 
     def readinto(self, buffer: Any) -> int:

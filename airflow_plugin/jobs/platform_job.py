@@ -10,6 +10,7 @@ from config_schema.printable import printable
 
 MERGE_JOB, DAGFACTORY = "merge-job", "dagfactory"
 ERROR = "error: "  # how both programs begin what is wrong
+BOX_BEGINS, BOX_SIDE = "╭", "│"
 ERRORS_SHOWN = 10
 MOST_SAID = 4000  # characters of a line: the task's error is stored, and goes to the notifier
 
@@ -40,10 +41,14 @@ class PlatformJob:
 
 
 class LastWords:
-    """What a job's lines say of its end: the errors among them, else the last line."""
+    """What a job's lines say of its end: the errors among them, else what stands in the last box, else the last line.
+
+    A program that does not know an option, as an older image may not, says so in a box.
+    """
 
     def __init__(self) -> None:
         self._errors: deque[str] = deque(maxlen=ERRORS_SHOWN)
+        self._boxed: deque[str] = deque(maxlen=ERRORS_SHOWN)
         self._last = ""
 
     def feed(self, line: str) -> None:
@@ -52,6 +57,11 @@ class LastWords:
         self._last = line or self._last
         if line.startswith(ERROR) and line not in self._errors:
             self._errors.append(line)
+        if line.startswith(BOX_BEGINS):
+            self._boxed.clear()
+        elif line.startswith(BOX_SIDE):
+            self._boxed.append(line.strip(f"{BOX_SIDE} "))
 
     def __str__(self) -> str:
-        return "; ".join(line.removeprefix(ERROR) for line in self._errors) or self._last
+        errors = "; ".join(line.removeprefix(ERROR) for line in self._errors)
+        return errors or " ".join(self._boxed) or self._last

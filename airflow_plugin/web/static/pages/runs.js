@@ -73,7 +73,7 @@ const COLUMNS = [
     cell: (run) =>
       h(PageLink, { to: paths.run(run.dag_id, run.run_id), title: moment(run.start), whiteSpace: "nowrap" }, run.start ? fromNow(run.start) : "not yet"),
   },
-  { title: "Stream", cell: (run) => h(PageLink, { to: paths.stream(run.platform, run.stream_key) }, run.stream_key) },
+  { title: "Stream", cell: (run) => h(PageLink, { to: paths.stream(run.platform, run.stream_key), whiteSpace: "normal", overflowWrap: "anywhere", minW: "24" }, run.stream_key) },
   { title: "State", cell: (run) => h(State, { state: run.state }) },
   { title: "Result", cell: (run) => h(Outcome, { run }) },
   { title: "Platform", from: "xl", cell: (run) => run.platform },

@@ -104,7 +104,7 @@ function Found({ total, streams, unknown, view, sort, offset, change, isFiltered
   );
 }
 
-const linked = (stream) => h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium", whiteSpace: "normal", overflowWrap: "anywhere", minW: { base: "24", md: "40" } }, stream.stream_key);
+const linked = (stream) => h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium", whiteSpace: "normal", overflowWrap: "anywhere", minW: { base: "24", md: "28", xl: "40" } }, stream.stream_key);
 
 const ago = (time) => h("span", { title: time ? moment(time) : undefined }, fromNow(time));
 

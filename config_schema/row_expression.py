@@ -47,6 +47,25 @@ BEFORE_PARENTHESIS = _words(
     trailing for similar cast
     """
 )
+# Words that PostgreSQL keeps for itself: without quotes they are no column, and some tell who is logged in.
+RESERVED = _words(
+    """
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
+    column concurrently constraint create cross current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze
+    from full grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit
+    localtime localtimestamp natural not notnull null offset on only or order outer overlaps placing primary references
+    returning right select session_user similar some symmetric system_user table tablesample then to trailing true union
+    unique user using variadic verbose when where window with
+    """
+)
+# The types of sqlglot's grammar that TYPES and arrays of them are.
+DATA_TYPES = _words(
+    """
+    ARRAY BIGINT BOOLEAN CHAR DATE DECIMAL DOUBLE FLOAT INT INTERVAL JSON JSONB SMALLINT TEXT TIME TIMESTAMP TIMESTAMPTZ
+    UUID VARCHAR
+    """
+)
 # A text or a name in quotes. The job's sessions read a backslash in a text as itself.
 QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
 # By them the database could find other words in the text than we do.
@@ -58,6 +77,7 @@ REFUSED_SIGNS = {
     "--": "a comment (--)",
     "/*": "a comment (/*)",
     "{": "a brace",  # with # or %, a comment to the parser
+    "}": "a brace",
 }
 WORDS = {"Select": "a query", "Subquery": "a query", "Exists": "a query", "Window": "a window function"}
 # Of sqlglot's grammar, beside functions.
@@ -101,7 +121,7 @@ def _columns_in(expression: str) -> tuple[str, ...]:
     for node in parsed.walk(bfs=False):
         _check_node(node)
         if isinstance(node, exp.Column):
-            found.append(node.name if node.this.quoted else node.name.lower())
+            found.append(node.name if node.this.quoted else _folded(node.name))
     if not found:
         raise NotARowExpression("it reads no column")
     return tuple(dict.fromkeys(found))
@@ -124,6 +144,11 @@ def _check_words(expression: str, read: list[Token]) -> None:
             raise NotARowExpression(f"the function {one.text} is not allowed in it")
 
 
+def _folded(name: str) -> str:
+    """Return a name without quotes as PostgreSQL reads it: of letters beyond ASCII it changes none."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
+
+
 def _inside(quoted: str) -> str:
     sign = quoted[0]
     return quoted[1:-1].replace(sign * 2, sign)
@@ -138,7 +163,9 @@ def _check_node(node: exp.Expr) -> None:
     called = isinstance(node, exp.Func) and type(node) not in Postgres.Parser.NO_PAREN_FUNCTIONS.values()
     if kind not in NODES and not called:
         raise NotARowExpression(f"{WORDS.get(kind, kind.upper())} is not allowed in it")
-    if isinstance(node, exp.DataType) and node.this is exp.DataType.Type.USERDEFINED:
+    if isinstance(node, exp.DataType) and getattr(node.this, "name", "") not in DATA_TYPES:
         raise NotARowExpression(f"the type {node.sql('postgres')} is not allowed in it")
     if isinstance(node, exp.Column) and (len(node.parts) != 1 or not isinstance(node.this, exp.Identifier)):
         raise NotARowExpression(f"{node.sql('postgres')} is no column of the row")
+    if isinstance(node, exp.Column) and not node.this.quoted and node.name.lower() in RESERVED:
+        raise NotARowExpression(f"{node.name} is a word of SQL: put it in double quotes if it is a column")

@@ -67,7 +67,8 @@ ADVICE_BY_MESSAGE = {
         "more: leave columns out of the model, or split the table by views with the same key"
     ),
     "index row": (
-        "A key is longer than an index holds (about 2700 bytes): choose another key, or read a view that shortens it"
+        "A value is longer than an index holds (about 2700 bytes). Of the key: choose another key, or read a view that "
+        "shortens it. Of `indexes` in the model: choose another method, or take the index out and drop it"
     ),
 }
 # Of a standby: it had to go on with the log. The SQLSTATE is that of any transactions that meet.

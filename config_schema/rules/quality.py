@@ -22,11 +22,13 @@ from config_schema.model.quality import (
     Uniqueness,
     columns_checked,
 )
+from config_schema.model.sql_types import INTEGERS, base_type, long_name
 from config_schema.problem import Finding
 from config_schema.row_expression import NotARowExpression
 from config_schema.rules.columns import is_time
 from config_schema.rules.pg_regex import fault
 
+NUMBERS = (*INTEGERS, "numeric", "real", "double precision")
 BOUNDED = (Range, RowCount, Completeness, Distinctness, Uniqueness, StatisticBounds, ChangeOfValue)
 
 
@@ -55,6 +57,8 @@ def _of_dataset(path: str, store: Datastore, dataset: Dataset) -> Iterator[Findi
                 yield from _refers(at, store, check)
             case MaxAge():
                 yield from _is_a_time(at, check, dataset)
+            case StatisticBounds():
+                yield from _is_a_number(at, check, dataset)
             case ChangeOfValue():
                 yield from _compares(at, check, dataset.checks[:k])
             case _:
@@ -119,6 +123,13 @@ def _is_a_time(at: str, check: MaxAge, dataset: Dataset) -> Iterator[Finding]:
         if column.name == check.column and not is_time(column):
             what = f"{column.name!r} is of type {column.type}, which is no time"
             yield f"{at}.column", what, "Name a timestamp or a date"
+
+
+def _is_a_number(at: str, check: StatisticBounds, dataset: Dataset) -> Iterator[Finding]:
+    for column in dataset.columns:
+        if column.name == check.column and ("[" in column.type or base_type(long_name(column.type)) not in NUMBERS):
+            what = f"{column.name!r} is of type {column.type}, which is no number"
+            yield f"{at}.column", what, "Name a column of numbers; kind range compares other values"
 
 
 def _compares(at: str, check: ChangeOfValue, earlier: Iterable[QualityCheck]) -> Iterator[Finding]:

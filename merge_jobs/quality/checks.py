@@ -26,9 +26,11 @@ from merge_jobs.errors import QualityFailed
 from merge_jobs.quality.measures import OF_THE_DATA, Earlier, held_values, judged, measured_value, wanted
 from merge_jobs.quality.violations import (
     Applied,
+    NotCalculable,
     changed_rows_table,
     columns_of,
     earlier_values_table,
+    hidden_columns,
     keys_of_violations,
     violations,
 )
@@ -163,7 +165,11 @@ def _results(of: Applied, earlier: Earlier, findings: Findings) -> Iterator[Qual
 
 def _of_rows(of: Applied, check: RowCheck) -> tuple[QualityResult, dict[str, Any]]:
     """Return how many rows break a check, and keys of such rows for those who may see data."""
-    number = violations(of, check)
+    try:
+        number = violations(of, check)
+    except NotCalculable as error:
+        wanted = f"calculable for every row ({error})"
+        return QualityResult(check.name, check.kind.value, check.severity.value, 1, wanted=wanted), {}
     keys = keys_of_violations(of, check) if number else []
     return QualityResult(check.name, check.kind.value, check.severity.value, number), {"keys": keys} if keys else {}
 
@@ -181,7 +187,8 @@ def _of_value(
     if shown is not None and abs(shown) >= LARGEST:
         shown = None
     if isinstance(check, OF_THE_DATA):
-        return QualityResult(*said, wanted=wanted(check)), {} if shown is None else {"value": shown}
+        is_kept = shown is not None and check.column not in hidden_columns(of.tables.dataset)
+        return QualityResult(*said, wanted=wanted(check)), {"value": shown} if is_kept else {}
     return QualityResult(*said, shown, wanted(check)), {}
 
 

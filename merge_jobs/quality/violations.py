@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2 import errorcodes, sql
 
 from config_schema import names
-from config_schema.model import Workspace
+from config_schema.model import Dataset, Workspace
 from config_schema.model.quality import (
     AcceptedValues,
     Expression,
@@ -21,9 +21,11 @@ from config_schema.model.quality import (
     Range,
     Reference,
     RowCheck,
+    Severity,
     Unique,
     columns_checked,
 )
+from config_schema.model.sql_types import base_type, long_name
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.sql import statement
 from merge_jobs.stores.postgres.batches import Staged
@@ -31,8 +33,9 @@ from merge_jobs.stores.postgres.tables import DatasetTables
 
 # A check that does not fit its columns' types: no such operator, no value of the type, no regular expression.
 NOT_OF_THIS_TYPE = frozenset(["42883", "42804", "42846", "22P02", "22007", "22008", "22003", "2201B"])
-# An expression met a value that one of its functions or operators does not take.
-NOT_OF_THESE_VALUES = frozenset(["22012", "22023", "2201E", "2201F", "22011"])
+# Of an expression: PostgreSQL cannot read it, or has no such thing; and it cannot calculate it of some row.
+OF_EXPRESSIONS = ("42", "0A", "54")
+OF_VALUES = "22"
 LONGEST_KEY = sql.Literal(200)  # characters of each value of a key that is kept
 
 
@@ -82,11 +85,15 @@ class CheckImpossible(StoreMismatch):
 
     code = "DF5111"
 
-    def __init__(self, where: str, check: QualityCheck, condition: str) -> None:
+    def __init__(self, where: str, check: QualityCheck, condition: str, todo: str = "") -> None:
         self.check, self.condition = check.name, condition
         columns = ", ".join(columns_checked(check))
         what = f"PostgreSQL cannot do a {check.kind.value} check of {columns} so ({condition})"
-        super().__init__(where, what, "Compare the check with the columns' types; nothing was merged")
+        super().__init__(where, what, todo or "Compare the check with the columns' types; nothing was merged")
+
+
+class NotCalculable(Exception):
+    """PostgreSQL cannot calculate an expression of severity `warn` of some row; the text is its condition's name."""
 
 
 @contextmanager
@@ -95,14 +102,29 @@ def on_these_columns(of: Applied, check: QualityCheck) -> Iterator[None]:
     try:
         yield
     except psycopg2.Error as error:
-        if error.pgcode not in NOT_OF_THIS_TYPE | NOT_OF_THESE_VALUES:
+        if error.pgcode not in NOT_OF_THIS_TYPE:
             raise
-        condition = errorcodes.lookup(error.pgcode).lower()
-        raise CheckImpossible(f"{of.tables.where}: check {check.name}", check, condition) from error
+        raise CheckImpossible(_where(of, check), check, _condition(error)) from error
+
+
+def _where(of: Applied, check: QualityCheck) -> str:
+    return f"{of.tables.where}: check {check.name}"
+
+
+def _condition(error: psycopg2.Error) -> str:
+    try:
+        return str(errorcodes.lookup(error.pgcode or "")).lower()
+    except KeyError:
+        return f"SQLSTATE {error.pgcode}"
 
 
 def violations(of: Applied, check: RowCheck) -> int:
-    """Return the number of rows that break the check. Raises CheckImpossible if PostgreSQL cannot run it."""
+    """Return the number of rows that break the check.
+
+    Raises CheckImpossible if PostgreSQL cannot run it, and NotCalculable.
+    """
+    if isinstance(check, Expression):
+        return _of_expression(of, check)
     with on_these_columns(of, check):
         match check:
             case Unique():
@@ -113,11 +135,31 @@ def violations(of: Applied, check: RowCheck) -> int:
                 return of.count("count_rows", broken=_broken(of, check))
 
 
+def _of_expression(of: Applied, check: Expression) -> int:
+    """Count the rows; one row of which it cannot be calculated fails the batch only if the check's severity says so."""
+    of.tables.run("quality.before_expression")
+    try:
+        number = of.count("count_rows", broken=_broken(of, check))
+    except psycopg2.Error as error:
+        code = error.pgcode or ""
+        if code.startswith(OF_VALUES):
+            if check.severity is Severity.WARN:
+                of.tables.run("quality.back_before_expression")
+                raise NotCalculable(_condition(error)) from None
+            todo = "Correct the condition for rows with such values, or the rows; nothing was merged"
+            raise CheckImpossible(_where(of, check), check, _condition(error), todo) from error
+        if code.startswith(OF_EXPRESSIONS):
+            todo = "Correct the condition in the model; nothing was merged"
+            raise CheckImpossible(_where(of, check), check, _condition(error), todo) from error
+        raise
+    of.tables.run("quality.after_expression")
+    return number
+
+
 def keys_of_violations(of: Applied, check: RowCheck) -> list[dict[str, str]]:
     """Return keys of rows that break the check, as many as it keeps; none of a key that may not be kept."""
     dataset = of.tables.dataset
-    hidden = (one.name for one in dataset.columns if one.classification not in Workspace.may_see)
-    if check.sample is None or not set(dataset.primary_key).isdisjoint(hidden):
+    if check.sample is None or not hidden_columns(dataset).isdisjoint(dataset.primary_key):
         return []
     match check:
         case Unique():
@@ -131,25 +173,38 @@ def keys_of_violations(of: Applied, check: RowCheck) -> list[dict[str, str]]:
             return of.keys("keys_of_rows", check.sample, broken=_broken(of, check))
 
 
+def hidden_columns(dataset: Dataset) -> frozenset[str]:
+    """Return the columns of which no value is kept with a batch."""
+    return frozenset(one.name for one in dataset.columns if one.classification not in Workspace.may_see)
+
+
 def _broken(of: Applied, check: NotNull | Range | Pattern | AcceptedValues | Expression) -> sql.Composed:
     """Return the condition that holds for a row that breaks the check."""
     match check:
         case NotNull():
             return of.tables.composed("quality.broken_not_null", columns=columns_of(check.columns))
         case Range():
-            bounds = {"min": sql.Literal(check.min), "max": sql.Literal(check.max)}
+            literal = _literals(of, check.column)
+            bounds = {"min": literal(check.min), "max": literal(check.max)}
             return of.tables.composed("quality.broken_range", column=sql.Identifier(check.column), **bounds)
         case Pattern():
             pattern = sql.Literal(check.pattern)
             return of.tables.composed("quality.broken_pattern", column=sql.Identifier(check.column), pattern=pattern)
         case AcceptedValues():
-            values = sql.SQL(", ").join(map(sql.Literal, check.values))
+            values = sql.SQL(", ").join(map(_literals(of, check.column), check.values))
             return of.tables.composed(
                 "quality.broken_accepted_values", column=sql.Identifier(check.column), values=values
             )
         case Expression():
             return of.tables.composed("quality.broken_expression", expression=sql.SQL(check.expression))
     assert_never(check)
+
+
+def _literals(of: Applied, column: str) -> Callable[[Any], sql.Composable]:
+    """Return what writes a value to compare a column with. No real is equal to the number 0.1, only to a real 0.1."""
+    is_real = any(one.name == column and base_type(long_name(one.type)) == "real" for one in of.tables.dataset.columns)
+    as_real = sql.SQL("{}::real")
+    return lambda value: as_real.format(sql.Literal(value)) if is_real and value is not None else sql.Literal(value)
 
 
 def _without_what_they_refer_to(of: Applied, check: Reference) -> int:

@@ -210,7 +210,7 @@ def _drop_leftovers(state: Merging) -> None:
 def _looks_at_indexes(state: Merging) -> bool:
     if isinstance(state.store, DryRunStore) or not indexes.are_wanted(state.store):
         return False
-    return state.result is None or state.result.batches <= 1
+    return state.result is not None and state.result.batches == 1
 
 
 def _keep_indexes(state: Merging) -> None:

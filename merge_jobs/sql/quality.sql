@@ -29,6 +29,16 @@ SELECT count(*) FROM {changed_rows} WHERE {broken}
 -- Some of them, for those who may see data.
 SELECT {keys} FROM {changed_rows} WHERE {broken} LIMIT {sample}
 
+-- name: before_expression
+SAVEPOINT expression
+
+-- name: after_expression
+RELEASE SAVEPOINT expression
+
+-- name: back_before_expression
+-- A row had a value that one of its functions does not take.
+ROLLBACK TO SAVEPOINT expression
+
 -- name: broken_not_null
 -- num_nulls tells a row value of NULLs from NULL, IS NULL does not.
 num_nulls({columns}) > 0

@@ -53,7 +53,7 @@ EVERY_KIND = (
     Completeness("k", Severity.WARN, ("email", "phone"), 0.9, 1),
     Distinctness("l", Severity.WARN, ("email",), 0.5),
     Uniqueness("m", Severity.WARN, ("email",), max=1.0),
-    StatisticBounds("n", Severity.FAIL, "id", Statistic.STDDEV, -1.5, 7),
+    StatisticBounds("n", Severity.FAIL, "age", Statistic.STDDEV, -1.5, 7),
     MaxAge("o", Severity.WARN, "dob", 86_400),
     ChangeOfValue("p", Severity.WARN, "k", 7, 0.5, 2),
 )
@@ -63,6 +63,7 @@ def problems(tmp_path: Path, *checks: dict, consistency: str = "multi_dataset") 
     """What is said of a model whose dataset customers has those checks."""
     eco = yaml.safe_load((EXAMPLES / "ecosystem.yaml").read_text())
     eco["datastores"][0]["consistency"] = consistency
+    eco["datastores"][0]["datasets"][0]["columns"].append({"name": "age", "type": "integer"})
     eco["datastores"][0]["datasets"][0]["checks"] = [{"name": "c", "severity": "warn", **check} for check in checks]
     (tmp_path / "ecosystem.yaml").write_text(yaml.safe_dump(eco))
     shutil.copy(EXAMPLES / "dsg_platform_mapping.json", tmp_path)
@@ -152,6 +153,10 @@ BROKEN = [
     ({"kind": "distinctness", "columns": ["emial"], "min": 1}, f"{AT}.columns: 'emial' is no column"),
     ({"kind": "uniqueness", "columns": ["email"], "min": 1, "max": 0.5}, f"{AT}.min: 1 is more than max, 0.5"),
     ({"kind": "statistic", "column": "id", "statistic": "median", "min": 1}, f"{AT}.statistic: 'median' is not known"),
+    (
+        {"kind": "statistic", "column": "dob", "statistic": "max", "min": 1},
+        f"{AT}.column: 'dob' is of type date",
+    ),
     ({"kind": "statistic", "column": "id", "statistic": "mean", "min": "1"}, f"{AT}.min: '1' is not a number"),
     ({"kind": "freshness", "column": "email", "max_age_seconds": 60}, f"{AT}.column: 'email' is of type varchar(100)"),
     ({"kind": "freshness", "column": "dob", "max_age_seconds": 0}, f"{AT}.max_age_seconds: 0 is out of bounds"),
@@ -200,7 +205,7 @@ def test_what_postgresql_compiles_passes(pattern):
 
 
 def test_a_change_of_a_check_that_measures_nothing_to_compare_is_refused(tmp_path):
-    statistic = {"name": "b", "kind": "statistic", "column": "id", "statistic": "mean", "min": 1}
+    statistic = {"name": "b", "kind": "statistic", "column": "age", "statistic": "mean", "min": 1}
     change = {"kind": "change", "check": "b", "batches": 7, "min": 0.5}
     (found,) = problems(tmp_path, statistic, change)
     assert "checks[1].check: 'b' is of kind statistic, which measures no share and no number of rows" in found

@@ -24,6 +24,8 @@ ALLOWED = {
     "a ->> 'kind' = 'x' AND a @> '{}' AND a ? 'b'": ("a",),
     "t AT TIME ZONE 'UTC' > '2020-01-01' AND tags[1] = 'x'": ("t", "tags"),
     "(a, b) = (1, 2) AND num_nulls(a, b) = 0": ("a", "b"),
+    "\"user\" = '{x}'": ("user",),
+    "Ä = 1 AND A = 2": ("Ä", "a"),
 }
 
 
@@ -77,6 +79,13 @@ REFUSED = [
     "current_user = a",
     "a = x'1f'",
     "a\0",
+    "user = 'x'",
+    "CURRENT_ROLE = a",
+    "order = 1",
+    "a = {q}",
+    "a::xml = b",
+    "a::money > b",
+    "a::bytea = b",
     "a = " + "(" * 900 + "1" + ")" * 900,
     "a = '" + "x" * 2000 + "'",
 ]

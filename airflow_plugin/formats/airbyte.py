@@ -145,10 +145,17 @@ def _report_source(source: DocumentNode) -> None:
 
 
 def _beside(file: Path, path: str) -> Path | None:
-    """Return the file of a source in octavia's folders, which are above that of the connection."""
+    """Return the file of a source in octavia's folder, in which a connection is `connections/NAME/configuration.yaml`.
+
+    A connection that comes from others does not choose among all files of the machine.
+    """
     if Path(path).is_absolute() or ".." in Path(path).parts:
         return None
-    return next((found for folder in file.resolve().parents if (found := folder / path).is_file()), None)
+    for folder in file.resolve().parents[:3]:
+        found = folder / path
+        if found.is_file() and found.resolve().is_relative_to(folder):
+            return found
+    return None
 
 
 def _database(source: DocumentNode, choice: AirbyteChoice) -> Database | None:

@@ -68,9 +68,7 @@ class S3Client:
             if number > MOST_OBJECTS:
                 what = f"there are more than {MOST_OBJECTS} objects below the prefix"
                 raise FolderNotRead(self._where, what, "Name a narrower prefix in the model", retryable=False)
-            for one in found:
-                size, changed = one.findtext("{*}Size"), one.findtext("{*}LastModified")
-                yield S3Object(one.findtext("{*}Key") or "", int(size or 0), _seconds_of_iso(changed or ""))
+            yield from map(self._listed, found)
             if page.findtext("{*}IsTruncated") != "true":
                 return
             query = {**query, "continuation-token": page.findtext("{*}NextContinuationToken") or ""}
@@ -94,11 +92,19 @@ class S3Client:
             raise self._wrong()
         return body
 
+    def _listed(self, one: ElementTree.Element) -> S3Object:
+        try:
+            changed = datetime.fromisoformat(one.findtext("{*}LastModified") or "").timestamp()
+            size = int(one.findtext("{*}Size") or "")
+        except (ValueError, OverflowError, OSError) as error:
+            raise self._wrong() from error
+        return S3Object(one.findtext("{*}Key") or "", size, float(int(changed)))
+
     def _described(self, headers: Mapping[str, str]) -> tuple[int, float, str]:
         try:
             changed = parsedate_to_datetime(headers["last-modified"]).timestamp()
             return int(headers["content-length"]), float(int(changed)), headers["etag"]
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, OverflowError) as error:
             raise self._wrong() from error
 
     def _page(self, bucket: str, query: Mapping[str, str]) -> ElementTree.Element:
@@ -131,7 +137,7 @@ class S3Client:
                 if answer.status not in GOOD or not answer.isclosed():
                     self.close()
                 return answer.status, found, body
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:
                 self.close()
                 if attempt:
                     raise self._wrong() from error
@@ -218,10 +224,3 @@ class OpenedObject(io.RawIOBase):
         buffer[: len(found)] = found
         self._at = end
         return len(found)
-
-
-def _seconds_of_iso(text: str) -> float:
-    try:
-        return float(int(datetime.fromisoformat(text).timestamp()))
-    except ValueError:
-        return 0.0

@@ -127,6 +127,12 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa">]>' + LIST.format(f"<Contents><Key>&a;</K
 WRONG = {
     "no XML": ("LIST", (200, {}, b"secret")),
     "definitions in XML": ("LIST", (200, {}, BOMB.encode())),
+    "a size that is no number": ("LIST", (200, {}, LIST.format(ONE.replace(">10<", ">secret<")).encode())),
+    "a size without an end": ("LIST", (200, {}, LIST.format(ONE.replace(">10<", f">{'9' * 5000}<")).encode())),
+    "a time before time": (
+        "LIST",
+        (200, {}, LIST.format(ONE.replace("2026-11-30T10:00:00.000Z", "0001-01-01")).encode()),
+    ),
     "no size": ("HEAD", (200, {"Content-Length": "0", "Last-Modified": "secret", "ETag": "x"}, b"")),
     "no tag": ("HEAD", (200, {key: HEAD[key] for key in HEAD if key != "ETag"}, b"")),
     "too little": ("GET", (206, {}, b"secret")),

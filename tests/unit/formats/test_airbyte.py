@@ -110,9 +110,14 @@ def test_octavia_keeps_the_source_in_a_file_of_its_own(tmp_path):
     (tmp_path / "sources" / "shop" / "configuration.yaml").unlink()
     with pytest.raises(SourceNotReadable, match="does not say which database it reads"):
         imported(file)
-    connection["source_configuration_path"] = "../../etc/passwd"
-    with pytest.raises(SourceNotReadable):
-        imported(written(tmp_path, connection, "connections/shop_to_lake/configuration.yaml"))
+    # A connection of others does not choose among all files of the machine.
+    written(tmp_path, source, "out/configuration.yaml")
+    (tmp_path / "octavia").mkdir()
+    (tmp_path / "octavia" / "link").symlink_to(tmp_path / "out")
+    for path in ("../../etc/passwd", "out/configuration.yaml", "link/configuration.yaml", str(tmp_path / "out")):
+        connection["source_configuration_path"] = path
+        with pytest.raises(SourceNotReadable, match="does not say which database it reads"):
+            imported(written(tmp_path, connection, "octavia/connections/shop_to_lake/configuration.yaml"))
 
 
 def test_a_configured_catalogue_needs_a_database(tmp_path):

@@ -102,7 +102,7 @@ def _hosts_by_credential(sources: Iterable[Database]) -> dict[str, tuple[str, ..
     found: dict[str, set[str]] = {}
     for source in sources:
         hosts = found.setdefault(source.credential, set())
-        if source.kind is not SourceKind.SQLITE:
+        if not source.is_on_disk:
             hosts.add(f"{source.host}:{source.port}")
     return {credential: tuple(sorted(found[credential])) for credential in sorted(found)}
 

@@ -19,6 +19,7 @@ from config_schema.model import (
     SourceKind,
 )
 from config_schema.model.claims import WILD
+from config_schema.model.sql_types import long_name
 from config_schema.problem import Finding
 
 SIGN = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)  # of a pattern
@@ -42,7 +43,11 @@ def files_can_be_read(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 def _of_store(at: str, store: Datastore) -> Iterator[Finding]:
     place = urlsplit(store.source.database)
-    is_bucket = place.scheme == "s3" and place.netloc and not (place.query or place.fragment or place.username)
+    is_bucket = (
+        store.source.database.startswith("s3://")
+        and place.netloc
+        and not (place.query or place.fragment or place.username)
+    )
     if not store.source.database.startswith("/") and not is_bucket:
         what = f"{store.source.database!r} is neither a folder nor a bucket"
         yield f"{at}.source.database", what, "Write the folder's path from / on, or s3://bucket/prefix"
@@ -64,6 +69,10 @@ def _of_dataset(at: str, dataset: Dataset) -> Iterator[Finding]:
     elif options.format is None and not pattern.lower().endswith(ENDINGS):
         what = f"the ending of {pattern!r} says no format"
         yield f"{at}.table", what, f"Name the files (*.csv), or give files.format; known endings: {', '.join(ENDINGS)}"
+    for k, column in enumerate(dataset.columns):
+        if long_name(column.type).endswith("]"):
+            what = f"{column.type} is an array, which files have no one way to write"
+            yield f"{at}.columns[{k}].type", what, "Write jsonb for a list in JSON, or text"
     is_csv = options.format is FileFormat.CSV or (options.format is None and ".csv" in pattern.lower())
     given = [name for name in OF_CSV if getattr(options, name) != getattr(FileOptions(), name)]
     if given and not is_csv:

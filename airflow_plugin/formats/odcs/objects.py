@@ -126,7 +126,8 @@ def _column(part: DocumentNode, index: int, servers: Servers, types: tuple[str, 
         part.report.unsaid(part.path, f"the column {column['name']!r} is left out: it has no type", NO_TYPE)
         list(part.items())
         return None
-    column["type"] = kind
+    is_list_in_file = servers.files is not None and long_name(kind).endswith("]")
+    column["type"] = "jsonb" if is_list_in_file else kind  # files have no one way to write an array
     place = (position if position is not None and position > 0 else UNPLACED, index) if is_key else None
     return _Column(name or "", column, place)
 

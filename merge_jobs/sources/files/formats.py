@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -18,12 +19,12 @@ from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from config_schema.model import Column, FileFormat, FileOptions
-from config_schema.model.sql_types import parsed
+from config_schema.model.sql_types import long_name, parsed
 from merge_jobs.errors import SourceColumnMissing
 from merge_jobs.sources.files.errors import FolderNotRead, FormatBroken
 
 LONGEST_LINE = 64 << 20  # bytes of JSON; characters of a field of CSV
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE, BYTES_AT_ONCE = 1000, 8 << 20  # a part ends with whichever comes first
 Row = tuple[int, Sequence[Any]]  # the line, and a value for each column
 JSON_TYPES = ("json", "jsonb")
 NO_HEAD = "Correct the names in the model, or let the file begin with a line of its columns' names (it is not shown)"
@@ -34,7 +35,7 @@ def format_of(options: FileOptions, name: str) -> FileFormat | None:
     """Return the format that a dataset names, otherwise that of the file's ending; None for another ending."""
     if options.format is not None:
         return options.format
-    ending = name.removesuffix(".gz").rpartition(".")[2].lower()
+    ending = name.lower().removesuffix(".gz").rpartition(".")[2]
     return {"csv": FileFormat.CSV, "jsonl": FileFormat.JSON_LINES, "ndjson": FileFormat.JSON_LINES}.get(
         ending, FileFormat.PARQUET if ending == "parquet" else None
     )
@@ -51,9 +52,13 @@ class Reader:
         kind = format_of(options, name)
         if kind is None:
             raise self._unreadable("its ending says no format", todo="Give `format` in `files` of the dataset")
-        if name.endswith(".gz") and kind is not FileFormat.PARQUET:
+        if name.lower().endswith(".gz") and kind is not FileFormat.PARQUET:
+            if not stream.read(1):  # gzip of no rows has a head, and the module takes nothing for them
+                raise self._unreadable("it is no whole gzip file", 1)
+            stream.seek(0)
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
-        self._line, self._read = 1, 0  # and the characters that were read of the row of CSV
+        self._line = 1
+        self._read, self._row_from = 0, 0  # bytes, of CSV characters: in all, and before the row
         self._text: io.TextIOWrapper | None = None
         self.names: Sequence[str] | None
         with self._whole_gzip():
@@ -74,8 +79,12 @@ class Reader:
     def parts(self) -> Iterator[list[Row]]:
         """Yield the rows, some at a time. Raises FormatBroken with the line."""
         while True:
+            part, end = [], self._read + BYTES_AT_ONCE
             with self._whole_gzip():
-                part = list(islice(self._rows, ROWS_AT_ONCE))
+                for row in islice(self._rows, ROWS_AT_ONCE):
+                    part.append(row)
+                    if self._read >= end:
+                        break
             if not part:
                 return
             yield part
@@ -101,19 +110,14 @@ class Reader:
         header = self._record(reader)
         if header is None:
             raise self._unreadable("it is empty, and has no line with the columns' names", 1)
-        twice = [name for name in header if header.count(name) > 1]
-        if twice:
-            name = next((one.name for one in self._columns if one.name in twice), None)
-            first, second = [i + 1 for i, one in enumerate(header) if one == (name or twice[0])][:2]
-            said = f"two columns have the name {name!r}" if name else f"columns {first} and {second} have one name"
-            raise self._unreadable(said, 1)
+        self._check_once(header, 1)
         self._check(header, may_be_a_row=True)
         return header, self._csv_rows(reader, header)
 
     def _lines_of_csv(self, text: io.TextIOWrapper) -> Iterator[str]:
         while line := text.readline(LONGEST_LINE + 1):
             self._read += len(line)
-            if self._read > LONGEST_LINE:
+            if self._read - self._row_from > LONGEST_LINE:
                 raise self._unreadable(f"a row of it has more than {LONGEST_LINE >> 20} million characters", self._line)
             yield line
 
@@ -133,7 +137,7 @@ class Reader:
             yield line, [None if record[i] == null else record[i] for i in at]
 
     def _record(self, reader: Any) -> list[str] | None:
-        self._line, self._read = reader.line_num + 1, 0
+        self._line, self._row_from = reader.line_num + 1, self._read
         line = self._line
         try:
             record: list[str] | None = next(reader, None)
@@ -148,12 +152,13 @@ class Reader:
     # --- JSON Lines
 
     def _json_rows(self, stream: BinaryIO) -> Iterator[Row]:
-        takes = [(one.name, _json_value if _is_json(one) else _as_it_is) for one in self._columns]
+        takes = [(one.name, _json_value if _is_json(one) else _nested_as_json) for one in self._columns]
         line = 0
         while True:
             line += 1
             self._line = line
             text = stream.readline(LONGEST_LINE + 1)
+            self._read += len(text)
             if not text:
                 return
             if len(text) > LONGEST_LINE:
@@ -200,6 +205,7 @@ class Reader:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable("it is no whole Parquet file, or encrypted") from error
         names = list(file.schema_arrow.names)
+        self._check_once([name for name in names if any(name == one.name for one in self._columns)])
         self._check(names)
         return names, self._parquet_rows(file)
 
@@ -207,20 +213,30 @@ class Reader:
         import pyarrow as pa
 
         # A text in a column of JSON is JSON, as other databases have it.
-        takes = [_json_text if _is_json(one) else _as_it_is for one in self._columns]
+        takes = [_json_text if _is_json(one) else _nested_as_json for one in self._columns]
         wanted, number = [one.name for one in self._columns], 0
         try:
-            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=wanted):
+            for batch in file.iter_batches(batch_size=_rows_of_parquet(file.metadata), columns=wanted):
                 columns = [_values(batch.column(name), take) for name, take in zip(wanted, takes, strict=True)]
+                of_a_row = batch.nbytes // max(1, batch.num_rows)
                 for row in zip(*columns, strict=True):
-                    number += 1
+                    number, self._read = number + 1, self._read + of_a_row
                     self._line = number
                     yield number, row
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
             what = "a part of it is damaged, or of a type that Python cannot have"
             raise self._unreadable(what, number + 1) from error
 
     # --- of all
+
+    def _check_once(self, names: Sequence[str], line: int | None = None) -> None:
+        """Refuse a name that two columns have. Only one of the model's is shown: a first line may be a row."""
+        twice = [name for name, number in Counter(names).items() if number > 1]
+        if twice:
+            name = next((one.name for one in self._columns if one.name in twice), None)
+            first, second = [i for i, one in enumerate(names, 1) if one == (name or twice[0])][:2]
+            said = f"two columns have the name {name!r}" if name else f"columns {first} and {second} have one name"
+            raise self._unreadable(said, line)
 
     def _check(self, names: Sequence[str], *, may_be_a_row: bool = False) -> None:
         """Raise SourceColumnMissing. A first line with few of the model's names may be a row: then it is not shown."""
@@ -249,12 +265,13 @@ def _no_number(word: str) -> None:
 
 
 def _is_json(column: Column) -> bool:
-    of = parsed(column.type)
+    of = parsed(long_name(column.type))
     return of is not None and of.base in JSON_TYPES and not of.array
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _nested_as_json(value: Any) -> Any:
+    """Return what no other type than a text has, an object or a list, as JSON; others as they are."""
+    return _json_value(value) if isinstance(value, dict | list) else value
 
 
 def _json_text(value: Any) -> str:
@@ -270,14 +287,27 @@ def _json_value(value: Any) -> str:
         return f"[{', '.join(map(_json_value, value))}]"
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, bytes):
+        raise _NotOurs("bytes are no JSON")
     if value is None or isinstance(value, str | int | float):
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     return json.dumps(str(value), ensure_ascii=False)
 
 
 def _values(column: Any, take: Callable[[Any], Any]) -> Iterable[Any]:
-    values = column.to_pylist()
-    return values if take is _as_it_is else [None if value is None else take(value) for value in values]
+    import pyarrow as pa
+
+    values: list[Any] = column.to_pylist()
+    if take is _nested_as_json and not pa.types.is_nested(column.type):
+        return values
+    return [None if value is None else take(value) for value in values]
+
+
+def _rows_of_parquet(metadata: Any) -> int:
+    """Return how many rows are read at once: fewer where they are large."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    largest = max((one.total_byte_size // max(1, one.num_rows) for one in groups), default=1)
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, largest)))
 
 
 # What Python's reader of CSV says, which is nothing of the file's.

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset, FileOptions, FilesTaken
 from config_schema.model.sql_types import long_name
 from merge_jobs.database.connections import ConnectionInfo
@@ -21,6 +22,7 @@ from merge_jobs.process import shutdown
 from merge_jobs.sources import Since, SourceColumn, SourcePart
 from merge_jobs.sources.files.errors import FileChanged, FilesMissing, ValueOfFileRefused
 from merge_jobs.sources.files.formats import Reader, Row
+from merge_jobs.sources.files.opened import readable
 from merge_jobs.sources.files.storage import FoundFile, Storage, matches, storage_of
 from merge_jobs.sources.values.encoders import encoder
 from merge_jobs.sources.values.row_writer import NULL
@@ -117,12 +119,19 @@ class FilesSource:
 
     @contextmanager
     def _reader(self, dataset: Dataset, file: FoundFile) -> Iterator[Reader]:
-        with self._storage.open(file.name) as stream:
-            reader = Reader(self._where(dataset), file.name, stream, options_of(dataset), dataset.columns)
-            try:
-                yield reader
-            finally:
-                reader.close()
+        """Read a file. What is wrong in one that has changed meanwhile, or has gone, is FileChanged."""
+        where = self._where(dataset)
+        try:
+            with readable(self._storage.open(file.name), f"{where}: {file.name}") as stream:
+                reader = Reader(where, file.name, stream, options_of(dataset), dataset.columns)
+                try:
+                    yield reader
+                finally:
+                    reader.close()
+        except StreamFactoryError as error:
+            if not error.retryable and self._storage.find(file.name) != file:
+                raise FileChanged(where, file.name) from error
+            raise
 
     def _lines(
         self, dataset: Dataset, file: FoundFile, names: Sequence[str], encoders: Sequence[Encoder], part: Sequence[Row]

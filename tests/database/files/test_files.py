@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -176,6 +179,11 @@ OF_JSON = {
     "an object in a number": (b'{"id": 1, "amount": {"a": 1}}\n', ValueOfFileRefused, "line 1: column amount"),
     "half a character": (b'{"id": 1, "fullName": "\\ud800"}\n', ValueOfFileRefused, "column fullName: half of a"),
     "HTML": (b"<html>\n", FormatBroken, "line 1: it is no JSON"),
+    "a text that is nested without end": (
+        b'{"id": 1, "fullName": ' + b"[" * 600 + b"]" * 600 + b"}\n",
+        FormatBroken,
+        "line 1: it is nested too deeply",
+    ),
 }
 
 
@@ -197,6 +205,14 @@ def test_numbers_of_json_keep_every_digit(of_files, folder):
     case.merge_both()
 
 
+@pytest.mark.parametrize("name", ["PEOPLE.CSV.GZ", "people.Csv.gz"])
+def test_an_ending_counts_whatever_its_case(of_files, folder, name):
+    case = of_files(folder, table=name)
+    folder.write(name, zipped(as_csv(ROWS)))
+    case.truth = ROWS
+    case.merge_both()
+
+
 @pytest.mark.parametrize("cut", [0, 4, 100, -1, -200])
 def test_a_parquet_file_that_is_not_whole_is_refused(of_files, folder, cut):
     case = of_files(folder, table="people.parquet")
@@ -205,10 +221,82 @@ def test_a_parquet_file_that_is_not_whole_is_refused(of_files, folder, cut):
         case.run(LIVE)
 
 
+def test_an_object_or_a_list_in_a_column_of_texts_is_json_with_every_digit(of_files, folder):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = (Column("id", "bigint", nullable=False), Column("a", "text"), Column("b", "text"))
+    case = of_files(folder, Dataset("t", columns, ("id",), table="t.jsonl"))
+    folder.write("t.jsonl", b'{"id": 1, "a": {"x": [2.50, null]}, "b": [1.10, true, "\xc3\xab"]}\n')
+    case.truth = [(1, '{"x": [2.50, null]}', '[1.10, true, "ë"]')]
+    case.merge_both()
+    case = of_files(folder, Dataset("t", columns, ("id",), table="t.parquet"))
+    table = {"id": [1], "a": [{"x": [Decimal("2.50"), None]}], "b": [[date(2026, 1, 2)]]}
+    parquet.write_table(pa.table(table), folder.path / "t.parquet")
+    case.truth = [(1, '{"x": [2.50, null]}', '["2026-01-02"]')]
+    case.merge_both()
+
+
+def test_bytes_within_a_value_of_parquet_are_no_json(of_files, folder):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = (Column("id", "bigint", nullable=False), Column("a", "jsonb"))
+    case = of_files(folder, Dataset("t", columns, ("id",), table="t.parquet"))
+    parquet.write_table(pa.table({"id": [1], "a": [{"x": b"secret"}]}), folder.path / "t.parquet")
+    with pytest.raises(FormatBroken, match=r"t\.parquet, line 1: a part of it is damaged, or of a type"):
+        case.run(LIVE)
+
+
+def test_a_column_that_a_parquet_file_has_twice_is_refused_if_the_model_has_it(of_files, folder):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = (Column("id", "bigint", nullable=False), Column("a", "text"))
+    case = of_files(folder, Dataset("t", columns, ("id",), table="t.parquet"))
+
+    def write(*names):
+        table = pa.Table.from_arrays([pa.array([1]), *(pa.array(["x"]) for _ in names)], names=["id", *names])
+        parquet.write_table(table, folder.path / "t.parquet")
+
+    write("a", "a")
+    with pytest.raises(FormatBroken, match=r"t\.parquet: two columns have the name 'a'"):
+        case.run(LIVE)
+    write("a", "b", "b")
+    case.truth = [(1, "x")]
+    case.merge_both()
+
+
+def test_utf_16_without_a_byte_order_mark_is_refused(of_files, folder):
+    case = of_files(folder, files=FileOptions(encoding="utf-16"))
+    folder.write("people.csv", as_csv(ROWS).decode().encode("utf-16-be"))
+    with pytest.raises(FormatBroken, match="line 1: at this line or soon after it a text is no utf-16"):
+        case.run(LIVE)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_part_has_fewer_rows_where_they_are_large(of_files, folder, monkeypatch, ending):
+    monkeypatch.setattr(formats, "BYTES_AT_ONCE", 100_000)
+    columns = (Column("id", "integer", nullable=False), Column("a", "text"))
+    dataset = Dataset("t", columns, ("id",), table=f"t.{ending}")
+    case = of_files(folder, dataset)
+    words = random.Random(1)
+    case.truth = [(number, words.randbytes(10_000).hex()) for number in range(50)]
+    write = {"csv": as_csv, "jsonl": as_json_lines, "parquet": as_parquet}[ending]
+    folder.write(f"t.{ending}", write(case.truth, ["id", "a"]))
+    with (folder.path / f"t.{ending}").open("rb") as stream:
+        reader = formats.Reader("here", f"t.{ending}", stream, FileOptions(), columns)
+        parts = [len(part) for part in reader.parts()]
+        reader.close()
+    assert sum(parts) == 50
+    assert max(parts) <= 5
+    case.merge_both()
+
+
 @pytest.mark.parametrize("ending", ["csv.gz", "ndjson.gz"])
 def test_a_gzip_file_that_is_not_whole_is_refused(of_files, folder, ending):
     case = of_files(folder, table=f"people.{ending}")
-    for content in (FORMATS[ending](ROWS * 100)[:-9], b"not gzip"):
+    for content in (FORMATS[ending](ROWS * 100)[:-9], b"not gzip", b""):
         folder.write(f"people.{ending}", content)
         with pytest.raises(FormatBroken, match="it is no whole gzip file"):
             case.run(LIVE)
@@ -251,6 +339,70 @@ def test_a_file_that_changes_while_it_is_read_is_tried_again(of_files, folder, m
     assert caught.value.retryable
     monkeypatch.undo()
     case.truth = CHANGED
+    case.merge_both()
+
+
+def replaced(folder):
+    folder.write("people.csv.new", as_csv(CHANGED))
+    (folder.path / "people.csv.new").rename(folder.path / "people.csv")
+
+
+def removed(folder):
+    folder.remove("people.csv")
+
+
+MEANWHILE = {
+    "a file that is not whole yet": (as_csv(ROWS[:1]) + b'3,"a', replaced, False),
+    "a file without its head": (b"", replaced, False),
+    "a file with a value that does not fit": ((HEAD + "x,,,,,,\n").encode(), replaced, False),
+    "a file without a column": (b"id\n1\n", replaced, False),
+    "a file that has gone": (as_csv(ROWS), removed, True),
+}
+
+
+@pytest.mark.parametrize(("content", "change", "is_before"), MEANWHILE.values(), ids=MEANWHILE.keys())
+def test_what_is_wrong_in_a_file_that_changes_meanwhile_is_tried_again(
+    of_files, folder, monkeypatch, content, change, is_before
+):
+    case = of_files(folder)
+    folder.write("people.csv", content)
+    opened = LocalFolder.open
+
+    def open_and_change(self, name):
+        change(folder)
+        return opened(self, name) if is_before else io.BytesIO(content)
+
+    monkeypatch.setattr(LocalFolder, "open", open_and_change)
+    with pytest.raises(FileChanged) as caught:
+        case.run(LIVE)
+    assert caught.value.retryable
+    monkeypatch.undo()
+    folder.write("people.csv", as_csv(CHANGED))
+    case.truth = CHANGED
+    case.merge_both()
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("at", [0, 4096])
+def test_a_storage_that_fails_while_a_file_is_read_is_tried_again(of_files, folder, monkeypatch, ending, at):
+    case = of_files(folder, table=f"people.{ending}")
+    words = random.Random(1)
+    rows = [(number, words.randbytes(40).hex(), *ROWS[0][2:]) for number in range(1000)]
+    folder.write(f"people.{ending}", FORMATS[ending](rows))
+
+    class Failing(io.FileIO):
+        def readinto(self, buffer):
+            if self.tell() >= at:
+                raise OSError(5, "secret of the network")
+            return super().readinto(memoryview(buffer)[: at - self.tell()])
+
+    monkeypatch.setattr(LocalFolder, "open", lambda _, name: io.BufferedReader(Failing(folder.path / name), 1024))
+    with pytest.raises(FolderNotRead, match=rf"people\.{ending}: the storage failed while it was read") as caught:
+        case.run(LIVE)
+    assert caught.value.retryable
+    assert "secret" not in str(caught.value)
+    monkeypatch.undo()
+    case.truth = rows
     case.merge_both()
 
 

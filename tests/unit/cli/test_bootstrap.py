@@ -187,13 +187,21 @@ def test_each_secret_is_assigned_to_the_servers_for_which_the_model_has_it():
     (one,) = model.ecosystem.datastores
     copy = replace(one, name="Copy", source=replace(one.source, host="pg-copy", port=5433))
     file = replace(one, name="File", source=replace(one.source, kind=SourceKind.SQLITE, database="/f", credential="no"))
+    folder = replace(file, name="Folder", source=replace(file.source, kind=SourceKind.FILES, credential="none"))
+    bucket = replace(one.source, kind=SourceKind.FILES, host="s3", port=443, database="s3://b/in", credential="s3")
     (workspace,) = model.ecosystem.workspaces
     live, forensic = workspace.dataset_groups
-    sinks = tuple(DatasetSink(name, "customers") for name in ("Store1", "Copy", "File"))
+    stores = (one, copy, file, folder, replace(one, name="Bucket", source=bucket))
+    sinks = tuple(DatasetSink(store.name, "customers") for store in stores)
     workspace = replace(workspace, dataset_groups=(replace(live, sinks=sinks), forensic))
-    model = replace(model, ecosystem=replace(model.ecosystem, datastores=(one, copy, file), workspaces=(workspace,)))
+    model = replace(model, ecosystem=replace(model.ecosystem, datastores=stores, workspaces=(workspace,)))
     settings = platform_settings(model.ecosystem.platform("YellowLive"), model)
-    assert settings.source_credential_hosts == {"customer-db": ("pg-copy:5433", "pg-data:5432"), "no": ()}
+    assert settings.source_credential_hosts == {
+        "customer-db": ("pg-copy:5433", "pg-data:5432"),
+        "no": (),
+        "none": (),
+        "s3": ("s3:443",),
+    }
     assert settings_from_json(settings.to_json(), "YellowLive", "here") == settings
 
 

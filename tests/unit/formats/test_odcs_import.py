@@ -398,6 +398,15 @@ def test_a_server_with_files_is_a_source_of_files(server, source, table, files, 
     assert places == []
 
 
+def test_a_list_in_files_is_json(tmp_path):
+    server = "servers: [{server: f, type: local, path: /d/*.json, format: json}]\n"
+    tags = "}, {name: tags, logicalType: array, items: {logicalType: string}}]"
+    store, _ = imported(written(tmp_path, HEAD + server + SCHEMA.replace("}]", tags, 1)))
+    assert [one.type for one in store.datasets[0].columns] == ["int", "jsonb"]
+    store, _ = imported(written(tmp_path, HEAD + SERVER + SCHEMA.replace("}]", tags, 1)))
+    assert [one.type for one in store.datasets[0].columns] == ["int", "text[]"]
+
+
 def test_a_database_comes_before_files_and_several_tables_need_a_pattern_each(tmp_path):
     both = "servers: [{server: f, type: local, path: /d/*.csv, format: csv}, " + SERVER.removeprefix("servers: [")
     assert imported(written(tmp_path, HEAD + both + SCHEMA))[0].source.kind is SourceKind.POSTGRESQL

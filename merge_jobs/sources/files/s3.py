@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from config_schema.tls import Tls
+from config_schema.tls import Tls, ca_file
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
 
@@ -58,9 +58,9 @@ class S3Client:
         self._region = of_amazon[1] if of_amazon else "us-east-1"  # elsewhere it is only a part of what is signed
         self._connection: http.client.HTTPConnection | None = None
 
-    def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
-        """Yield the objects whose keys begin with the prefix. Raises FolderNotRead."""
-        query, number = {"list-type": "2", "prefix": prefix}, 0
+    def objects(self, bucket: str, prefix: str, *, deep: bool) -> Iterator[S3Object]:
+        """Yield the objects whose keys begin with the prefix; `deep`: also in its folders. Raises FolderNotRead."""
+        query, number = {"list-type": "2", "prefix": prefix, **({} if deep else {"delimiter": "/"})}, 0
         while True:
             page = self._page(bucket, query)
             found = list(page.iterfind("{*}Contents"))
@@ -147,7 +147,13 @@ class S3Client:
         host, port = self._place.host, self._place.port
         if self._scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=SECONDS)
-        context = ssl.create_default_context(cafile=self._place.tls_ca or None)
+        file = ca_file(self._place.tls_ca) if self._place.tls_ca else None  # none: the system's
+        try:
+            context = ssl.create_default_context(cafile=file)
+        except OSError:
+            what = f"the file with the CA cannot be read ({file})"
+            todo = "Correct tls_ca, or mount the Secret or ConfigMap that it names"
+            raise FolderNotRead(self._where, what, todo, retryable=False) from None
         return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
 
     def close(self) -> None:

@@ -107,7 +107,7 @@ class FilesSource:
 
     def _found(self, dataset: Dataset) -> tuple[FoundFile, ...]:
         pattern, options = dataset.source_table, options_of(dataset)
-        there = sorted(self._storage.files(pattern.count("/")))
+        there = sorted(self._storage.files(pattern))
         found = tuple(one for one in there if matches(pattern, one.name))
         if not found:
             raise FilesMissing(self._where(dataset), pattern, [one.name for one in there])

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
+from config_schema.model.claims import WILD
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
 from merge_jobs.sources.files.s3 import OpenedObject, S3Client
 
 BUFFER_BYTES = 1 << 20
+MOST_FILES = 1_000_000  # their names are in memory
 # How a folder above a file is opened: the job need not be allowed to list it.
 PASSED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 
@@ -34,8 +37,8 @@ class FoundFile:
 class Storage(Protocol):
     """A place with files. Everything it raises is a StreamFactoryError."""
 
-    def files(self, depth: int) -> Iterator[FoundFile]:
-        """Yield the regular files that lie in `depth` folders below the place; 0: in the place itself."""
+    def files(self, pattern: str) -> Iterator[FoundFile]:
+        """Yield the regular files in the folders that a pattern names, also those whose own name does not match."""
 
     def find(self, name: str) -> FoundFile | None:
         """Return a file as it is now; None if it is not there."""
@@ -67,9 +70,13 @@ class LocalFolder:
         """Take a folder whose path has been admitted: no part of it may be a link by now."""
         self._folder, self._where = folder, where
 
-    def files(self, depth: int) -> Iterator[FoundFile]:
-        """Yield the regular files that lie in `depth` folders below the folder."""
-        yield from self._below(self._folder, "", depth)
+    def files(self, pattern: str) -> Iterator[FoundFile]:
+        """Yield the regular files in the folders that a pattern names. Raises FolderNotRead."""
+        for number, file in enumerate(self._below(self._folder, "", pattern.split("/"))):
+            if number == MOST_FILES:
+                what = f"there are more than {MOST_FILES} files in the folders that {pattern!r} names"
+                raise FolderNotRead(self._where, what, "Name fewer folders in the model", retryable=False)
+            yield file
 
     def find(self, name: str) -> FoundFile | None:
         """Return a file as it is now; None if it is not there."""
@@ -103,23 +110,36 @@ class LocalFolder:
     def close(self) -> None:
         """Do nothing: a folder has no server."""
 
-    def _below(self, folder: Path, prefix: str, depth: int) -> Iterator[FoundFile]:
+    def _below(self, folder: Path, prefix: str, parts: Sequence[str]) -> Iterator[FoundFile]:
+        part, *deeper = parts
         try:
             with _opened_folder(folder) as opened, os.scandir(opened) as entries:
                 for entry in entries:
-                    try:
-                        found = entry.stat()
-                    except FileNotFoundError:  # it has gone, or is a link to nothing
-                        continue
-                    if depth and stat.S_ISDIR(found.st_mode) and not entry.is_symlink():
-                        yield from self._below(folder / entry.name, f"{prefix}{entry.name}/", depth - 1)
-                    elif not depth and stat.S_ISREG(found.st_mode):
-                        yield FoundFile(prefix + entry.name, found.st_size, found.st_mtime)
+                    name = prefix + entry.name
+                    if not deeper:
+                        yield from self._file(entry, name, fnmatchcase(entry.name, part))
+                    elif fnmatchcase(entry.name, part) and entry.is_dir(follow_symlinks=False):
+                        yield from self._below(folder / entry.name, f"{name}/", deeper)
         except FileNotFoundError as error:
             if folder == self._folder:
                 raise self._not_read(error) from error
         except OSError as error:
             raise self._not_read(error) from error
+
+    def _file(self, entry: os.DirEntry[str], name: str, is_wanted: bool) -> Iterator[FoundFile]:
+        try:
+            found = entry.stat()
+        except FileNotFoundError:  # it has gone, or is a link to nothing
+            return
+        except OSError as error:
+            if is_wanted:
+                what = f"it cannot be read ({type(error).__name__})"
+                raise FolderNotRead(
+                    f"{self._where}: {name}", what, "Remove it, or correct it", retryable=False
+                ) from error
+            return  # a ring of links, say, with a name that nobody asks for
+        if stat.S_ISREG(found.st_mode):
+            yield FoundFile(name, found.st_size, found.st_mtime)
 
     def _not_read(self, error: OSError) -> FolderNotRead:
         what = f"the folder {self._folder} cannot be read ({type(error).__name__})"
@@ -158,9 +178,12 @@ class Bucket:
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = S3Client(place, where)
 
-    def files(self, depth: int) -> Iterator[FoundFile]:
-        """Yield the objects whose names have `depth` slashes below the prefix. Raises FolderNotRead."""
-        for one in self._client.objects(self._bucket, self._prefix):
+    def files(self, pattern: str) -> Iterator[FoundFile]:
+        """Yield the objects as deep below the prefix as a pattern says, in its first folders. Raises FolderNotRead."""
+        folders, depth = pattern.split("/")[:-1], pattern.count("/")
+        literal = list(takewhile(lambda part: not WILD & set(part), folders))
+        within = self._prefix + "".join(f"{part}/" for part in literal)
+        for one in self._client.objects(self._bucket, within, deep=literal != folders):
             name = one.key.removeprefix(self._prefix)
             if name and not name.endswith("/") and name.count("/") == depth:
                 yield FoundFile(name, one.size, one.modified)

@@ -466,7 +466,39 @@ def test_a_folder_that_becomes_a_link_before_it_is_listed_is_not_followed(folder
 
     monkeypatch.setattr(storage_module, "_opened_without_links", opening)
     with pytest.raises(FolderNotRead):
-        list(LocalFolder(folder.path, "here").files(1))
+        list(LocalFolder(folder.path, "here").files("in/*.csv"))
+
+
+def test_only_folders_that_a_pattern_names_are_opened_and_a_ring_of_links_counts_where_it_matches(folder, monkeypatch):
+    folder.write("2026-01/x.csv", b"id\n")
+    folder.write("2026-01/other.txt", b"")
+    folder.write("lost+found/x.csv", b"id\n")
+    for ring in ("ring.csv", "2026-ring", "2026-01/ring"):
+        (folder.path / ring).symlink_to(folder.path / ring)
+    walked = []
+    opened = storage_module._opened_without_links
+
+    def opening(path, flags=0):
+        walked.append(path)
+        return opened(path, flags)
+
+    monkeypatch.setattr(storage_module, "_opened_without_links", opening)
+    place = LocalFolder(folder.path, "here")
+    assert sorted(file.name for file in place.files("2026-*/*.csv")) == ["2026-01/other.txt", "2026-01/x.csv"]
+    assert walked == [folder.path, folder.path / "2026-01"]
+    with pytest.raises(FolderNotRead, match=r"here: ring\.csv: it cannot be read"):
+        list(place.files("*.csv"))
+
+
+def test_a_folder_with_too_many_files_is_refused_while_it_is_listed(folder, monkeypatch):
+    monkeypatch.setattr(storage_module, "MOST_FILES", 3)
+    place = LocalFolder(folder.path, "here")
+    for number in range(3):
+        folder.write(f"{number}.csv", b"id\n")
+    assert len(list(place.files("*.csv"))) == 3
+    folder.write("3.csv", b"id\n")
+    with pytest.raises(FolderNotRead, match="more than 3 files in the folders"):
+        list(place.files("*.csv"))
 
 
 ENDLESS = {

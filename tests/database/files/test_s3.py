@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from config_schema import tls as tls_module
 from config_schema.model import SourceKind
 from config_schema.tls import Tls
 from merge_jobs.database.connections import ConnectionInfo
@@ -98,7 +99,7 @@ def other() -> Iterator[Server]:
 
 
 def read(bucket: Bucket) -> bytes:
-    [file] = bucket.files(0)
+    [file] = bucket.files("*.csv")
     with bucket.open(file.name) as stream:
         assert bucket.find(file.name) == file
         return stream.read()
@@ -156,7 +157,7 @@ def test_a_list_without_an_end_ends(server, monkeypatch, page):
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
     server.answers["LIST"] = lambda _: (200, {}, LIST.format(page + more).encode())
     with pytest.raises(FolderNotRead, match="more than 5 objects"):
-        list(server.bucket().files(0))
+        list(server.bucket().files("*.csv"))
     assert len(server.asked) == 6
     assert all("continuation-token=more" in path for _, path, _ in server.asked[1:])
 
@@ -164,7 +165,21 @@ def test_a_list_without_an_end_ends(server, monkeypatch, page):
 def test_a_page_that_is_too_long_is_not_read(server, monkeypatch):
     monkeypatch.setattr(s3, "LONGEST_PAGE", 100)
     with pytest.raises(FolderNotRead, match="does not answer as it should"):
-        list(server.bucket().files(0))
+        list(server.bucket().files("*.csv"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "asked"),
+    [
+        ("*.csv", "delimiter=%2F&list-type=2&prefix=in%2F"),
+        ("a/b/*.csv", "delimiter=%2F&list-type=2&prefix=in%2Fa%2Fb%2F"),
+        ("a/2026-*/b/x.csv", "list-type=2&prefix=in%2Fa%2F"),
+        ("[ab]/x.csv", "list-type=2&prefix=in%2F"),
+    ],
+)
+def test_only_folders_that_a_pattern_names_are_listed(server, pattern, asked):
+    list(server.bucket().files(pattern))
+    assert [path for _, path, _ in server.asked] == [f"/b?{asked}"]
 
 
 @pytest.mark.parametrize("status", [200, 404, 412, 416])
@@ -179,7 +194,7 @@ def test_an_object_that_is_another_one_by_now_is_tried_again(server, status):
 @pytest.mark.parametrize("tls", [None, Tls.REQUIRE, Tls.VERIFY_CA, Tls.VERIFY_FULL])
 def test_a_server_without_tls_gets_nothing_where_the_model_does_not_say_so(server, tls):
     with pytest.raises(FolderNotRead, match="does not answer as it should"):
-        list(server.bucket(tls).files(0))
+        list(server.bucket(tls).files("*.csv"))
     assert server.asked == []
 
 
@@ -191,5 +206,16 @@ def test_only_a_server_with_a_certificate_of_the_ca_is_asked(server, tmp_path, t
     server.asked.clear()
     for ca in (None, another.ca):
         with pytest.raises(FolderNotRead, match="does not answer as it should"):
-            list(server.bucket(tls, ca).files(0))
+            list(server.bucket(tls, ca).files("*.csv"))
     assert server.asked == []
+
+
+def test_the_ca_of_a_secret_is_where_it_is_mounted(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(tls_module, "CA_FOLDER", str(tmp_path))
+    (tmp_path / "s3-ca").mkdir()
+    server.has_tls(Authority(tmp_path / "s3-ca", "ca"))
+    assert read(server.bucket(Tls.VERIFY_FULL, Path("s3-ca"))) == b"id\n1\n2\n3\n4"
+    (tmp_path / "s3-ca" / "ca.crt").unlink()
+    with pytest.raises(FolderNotRead, match="the file with the CA cannot be read") as caught:
+        read(server.bucket(Tls.VERIFY_FULL, Path("s3-ca")))
+    assert not caught.value.retryable

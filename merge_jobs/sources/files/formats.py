@@ -122,7 +122,8 @@ class Reader:
             yield line
 
     def _csv_rows(self, reader: Any, header: Sequence[str]) -> Iterator[Row]:
-        at, null, width = [header.index(one.name) for one in self._columns], self._options.null, len(header)
+        places = {name: i for i, name in enumerate(header)}
+        at, null, width = [places[one.name] for one in self._columns], self._options.null, len(header)
         while True:
             line = reader.line_num + 1
             record = self._record(reader)
@@ -240,7 +241,8 @@ class Reader:
 
     def _check(self, names: Sequence[str], *, may_be_a_row: bool = False) -> None:
         """Raise SourceColumnMissing. A first line with few of the model's names may be a row: then it is not shown."""
-        missing = [one.name for one in self._columns if one.name not in names]
+        there = set(names)
+        missing = [one.name for one in self._columns if one.name not in there]
         if missing:
             is_shown = not may_be_a_row or 2 * len(missing) < len(self._columns)
             raise SourceColumnMissing(self._where, self._name, missing, names, None if is_shown else NO_HEAD)

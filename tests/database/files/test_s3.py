@@ -169,6 +169,26 @@ def test_a_page_that_is_too_long_is_not_read(server, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("s3.eu-central-1.amazonaws.com", "eu-central-1"),
+        ("S3.dualstack.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("s3-fips.us-west-2.amazonaws.com", "us-west-2"),
+        ("s3-ap-southeast-2.amazonaws.com", "ap-southeast-2"),
+        ("s3.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("s3.amazonaws.com", "us-east-1"),
+        ("s3-external-1.amazonaws.com", "us-east-1"),
+        ("s3.eu-central-1.amazonaws.com.example", "us-east-1"),
+        ("minio", "us-east-1"),
+    ],
+)
+def test_a_request_is_signed_for_the_region_of_amazons_host(host, region):
+    place = ConnectionInfo(host, 443, "s3://b/in", "public", "producer", "geheim", SourceKind.FILES)
+    login = s3.S3Client(place, "here")._signed("GET", "/b", "")["authorization"]
+    assert f"/{region}/s3/aws4_request," in login
+
+
+@pytest.mark.parametrize(
     ("pattern", "asked"),
     [
         ("*.csv", "delimiter=%2F&list-type=2&prefix=in%2F"),

@@ -80,7 +80,8 @@ def source_hosts(settings: PlatformSettings, credential: str) -> str:
     Servers are host:port, files `file:/path`. There is always one `file:`, by which a job knows that no other file is
     allowed: an older plugin gives no files. Secrets that the settings assign to no server may go to all of them.
     """
-    own = settings.source_credential_hosts.get(credential, settings.source_hosts)
+    assigned = settings.source_credential_hosts.get(credential, settings.source_hosts)
+    own = [host for host in assigned if host in settings.source_hosts]
     files = [f"file:{path}" for path in (*settings.source_files, *settings.allowed.source_files)]
     return ",".join(dict.fromkeys((*own, *settings.allowed.source_hosts, *(files or ["file:"]))))
 

@@ -32,6 +32,9 @@ STORED = """
     UPDATE yellowlive_batch_metrics SET result_json = jsonb_set(result_json, '{datasets,customers,quality}', %s),
         state = state || jsonb_build_object('quality_data', %s::jsonb)
     WHERE key = 'Store1' AND batch_status = 'committed';
+    UPDATE yellowlive_batch_metrics SET run_id = %s WHERE key = 'Store1' AND batch_id = (
+        SELECT max(batch_id) FROM yellowlive_batch_metrics WHERE key = 'Store1' AND batch_status = 'committed'
+    );
     UPDATE yellowlive_batch_counter SET last_result_json =
         jsonb_set(last_result_json, '{datasets,customers,quality}', %s) WHERE key = 'Store1'
 """
@@ -39,11 +42,11 @@ STORED = """
 
 @pytest.fixture(scope="module")
 def run_id(site: Site) -> str:
-    """A run whose checks have found rows that break them."""
+    """A run whose checks have found rows that break them, in the last batch, whichever run has committed it."""
     site.wait_for_dag(DAG_ID)
     run_id = site.airflow.api.trigger(DAG_ID)
     site.wait_for_run(DAG_ID, run_id)
-    site.execute("datasurface_merge", STORED, json.dumps(FOUND), json.dumps(SEEN), json.dumps(FOUND))
+    site.execute("datasurface_merge", STORED, json.dumps(FOUND), json.dumps(SEEN), run_id, json.dumps(FOUND))
     site.execute(
         "datasurface_merge",
         "UPDATE yellowlive_run_results SET result_json = jsonb_set(result_json, '{datasets,customers,quality}', %s)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ from config_schema.echo import echo, echo_document
 
 if TYPE_CHECKING:
     from airflow_plugin.formats.parts import ImportReport
+    from config_schema.load.described import DescribedDatastore
 
 DATABASE = "database"
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Contracts, or a folder with *.odcs.yaml.")]
@@ -134,17 +135,12 @@ def import_uis(
     from airflow_plugin.formats.parts import ImportReport
     from airflow_plugin.formats.rows import keys_given
     from airflow_plugin.formats.uis import UisChoice, read_uis
-    from airflow_plugin.formats.written import check_new, model_text, write_new
+    from airflow_plugin.formats.written import check_new
 
     check_new(out)
     choice = UisChoice(name, database_of_dsn(dsn, credential) if dsn else None, keys_given(key or ()))
     report = ImportReport(file)
-    try:
-        described = read_uis(report, choice)
-    finally:
-        print_notes([report])
-    write_new(out, model_text([file.name], report.noted(), [described]), echo_document)
-    say_next(out)
+    _write_part(out, [report], lambda: read_uis(report, choice))
 
 
 @imports.command("airbyte")
@@ -170,13 +166,21 @@ def import_airbyte(
     from airflow_plugin.formats.draft import database_of_dsn
     from airflow_plugin.formats.parts import ImportReport
     from airflow_plugin.formats.rows import keys_given
-    from airflow_plugin.formats.written import check_new, model_text, write_new
+    from airflow_plugin.formats.written import check_new
 
     check_new(out)
     source = database_of_dsn(dsn, credential) if dsn else None
     reports = [ImportReport(file)]
+    choice = AirbyteChoice(name, source, credential, keys_given(key or ()))
+    _write_part(out, reports, lambda: read_airbyte(reports, choice))
+
+
+def _write_part(out: Path | None, reports: list[ImportReport], read: Callable[[], DescribedDatastore]) -> None:
+    """Write the datastore that is read, with the notes of its files, which are printed even if it cannot be read."""
+    from airflow_plugin.formats.written import model_text, write_new
+
     try:
-        described = read_airbyte(reports, AirbyteChoice(name, source, credential, keys_given(key or ())))
+        described = read()
     finally:
         print_notes(reports)
     notes = [note for report in reports for note in report.noted()]

@@ -45,7 +45,7 @@ BY_ITSELF = "A batch finds by itself what has changed: see docs/merge-store.md"
 NO_PART = "It is Airbyte's own"
 WHO = "Platforms, workspaces and their settings say it in the model"
 FROM_CATALOGUE = "Run dagfactory model import database, which reads columns and keys from the database's catalogue"
-TODOS = {
+ADVICE = {
     "replication_method": BY_ITSELF,
     "tunnel_method": "Name a host that jobs can reach",
     "jdbc_url_params": "A job has its own parameters of a connection",
@@ -94,7 +94,7 @@ def read_airbyte(reports: list[ImportReport], choice: AirbyteChoice) -> Describe
     for part in streams:
         schema = _stream(draft, part, schema, choice.keys) or schema
     for part in {id(one): one for one in (catalog, inner, doc)}.values():
-        part.finish(dict.fromkeys(part.keys(), NO_PART) | {"status": WHO, "operations": NO_PART} | TODOS)
+        part.finish(dict.fromkeys(part.keys(), NO_PART) | {"status": WHO, "operations": NO_PART} | ADVICE)
     for one in reports:
         one.raise_if_wrong()
     if source is None:
@@ -180,7 +180,7 @@ def _database(source: DocumentNode, choice: AirbyteChoice) -> Database | None:
         config.report.unsaid(config.at("schemas"), what, todo)
     config.take("ssl", TRUTH)
     tls = _tls(config)
-    config.finish(TODOS)
+    config.finish(ADVICE)
     source.finish(dict.fromkeys(source.keys(), NO_PART))
     for key, value in (("host", host), ("database", database)):
         if value is None:
@@ -265,7 +265,7 @@ def _stream(draft: Draft, part: DocumentNode, schema: str | None, keys: Keys) ->
     for key_ in ("defaultCursorField", "default_cursor_field", "isResumable", "is_resumable", "fieldSelectionEnabled"):
         (stream if key_ in stream else config).take(key_, ANYTHING)
     for one in {id(one): one for one in (stream, config, part)}.values():
-        one.finish(TODOS)
+        one.finish(ADVICE)
     if selected is False:
         leave_out(draft, part.report, LeftOut(table, "the connection does not select it"))
     elif schema is not None and namespace not in (None, schema):

@@ -45,7 +45,7 @@ LOAD_IT = (
 OF_THE_LOADER = "It is for the program that loads the records into the tables"
 OF_THE_PLATFORM = "Platforms and their merge stores say where data goes: see docs/model.md"
 SNAPSHOTS = "A batch compares snapshots: the platform's schedule says how often, @continuous at once again"
-TODOS = {
+ADVICE = {
     "retry_config": "Write retries in the streams of the platform",
     "parallelism": "Write a pool in the streams of the platform",
     "sinks": OF_THE_PLATFORM,
@@ -118,8 +118,8 @@ def read_uis(report: ImportReport, choice: UisChoice) -> DescribedDatastore:
     for key in ("tenant_id", "created_by"):  # who made it, and for whom: of the program that runs it
         for where in (doc, part):
             where.unsaid(key, OF_THE_LOADER)
-    part.finish(TODOS | ({} if kind == DATABASE else {"config": OF_THE_LOADER}))
-    doc.finish(TODOS | {"global_config": OF_THE_LOADER})
+    part.finish(ADVICE | ({} if kind == DATABASE else {"config": OF_THE_LOADER}))
+    doc.finish(ADVICE | {"global_config": OF_THE_LOADER})
     report.raise_if_wrong()
     if choice.source is None and source is None:
         raise SourceNotReadable(
@@ -193,7 +193,7 @@ def _objectives(provider: DocumentNode) -> str:
         todo = f"Write latency_seconds: {int(minutes * 60)} in the group of its consumers"
         part.report.unsaid(part.at("freshness_target_minutes"), what, todo)
     blocks = part.take("block_on_quality_drop", TRUTH)
-    part.finish({"block_on_schema_drift": TODOS["compatMode"]})
+    part.finish({"block_on_schema_drift": ADVICE["compatMode"]})
     return "fail" if blocks else "warn"
 
 

@@ -36,8 +36,8 @@ from config_schema.errors import FileUnwritable, StreamFactoryError, ValueWrong
 NOW, LATER = -(10**9), 10**12
 REFRESH_SECONDS = 60.0  # between refreshes while no file comes or goes
 FIRST_WAIT = 0.9  # seconds that the dag-processor waits for the first look
-JUST_NOW = 0.5  # seconds: Airflow asks for the interval, and then refreshes
 WAIT = 0.25  # and for later ones, which a database nearby answers in some milliseconds
+JUST_NOW = 0.5  # seconds within which a look counts: Airflow asks for the interval, and then refreshes
 REPORT_SECONDS = 60.0  # between warnings of the same trouble
 
 log = logging.getLogger(__name__)

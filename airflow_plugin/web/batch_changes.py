@@ -11,7 +11,7 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.web import queries
 from airflow_plugin.web.stream_schema import modelled_datasets
 from airflow_plugin.web.streams import StreamFacts
-from config_schema.model import Milestoning, Workspace
+from config_schema.model import Milestoning
 
 COUNTS = ("inserted", "updated", "deleted")
 LIVE = Milestoning.LIVE.value
@@ -55,10 +55,7 @@ def seen_columns(session: ControlSession, stream_key: str) -> dict[str, frozense
     Raises MergeStoreError. A rollback may end the session's transaction.
     """
     datasets = modelled_datasets(JobModelTable(session).of_stream(stream_key)) or ()
-    return {
-        one.name: frozenset(column.name for column in one.columns if column.classification in Workspace.may_see)
-        for one in datasets
-    }
+    return {one.name: one.kept_columns for one in datasets}
 
 
 def _counts(found: object) -> dict[str, Any]:

@@ -239,6 +239,11 @@ class Dataset:
     files: FileOptions | None = None  # of a producer that gives files: how they are read
 
     @property
+    def kept_columns(self) -> frozenset[str]:
+        """The columns of which values may be kept with a batch: those that each workspace may see by default."""
+        return frozenset(one.name for one in self.columns if one.classification in Workspace.may_see)
+
+    @property
     def keeps_deleted(self) -> bool:
         """Whether rows that the source has lost stay in the merge table."""
         return self.on_delete is OnDelete.KEEP

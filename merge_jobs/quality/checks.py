@@ -30,19 +30,17 @@ from merge_jobs.quality.violations import (
     changed_rows_table,
     columns_of,
     earlier_values_table,
-    hidden_columns,
     keys_of_violations,
     violations,
 )
 from merge_jobs.stores.postgres import batches
-from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.batches import MOST_KEPT, Batch
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 
 log = logging.getLogger(__name__)
 
 Found = dict[str, tuple[QualityResult, ...]]  # by dataset
-MOST_KEPT = 100_000  # characters of all keys that are kept with a batch: lists of batches read its row
 
 
 @dataclass
@@ -187,7 +185,7 @@ def _of_value(
     if shown is not None and abs(shown) >= LARGEST:
         shown = None
     if isinstance(check, OF_THE_DATA):
-        is_kept = shown is not None and check.column not in hidden_columns(of.tables.dataset)
+        is_kept = shown is not None and check.column in of.tables.dataset.kept_columns
         return QualityResult(*said, wanted=wanted(check)), {"value": shown} if is_kept else {}
     return QualityResult(*said, shown, wanted(check)), {}
 

@@ -26,7 +26,7 @@ from config_schema.model.quality import (
     StatisticBounds,
     Uniqueness,
 )
-from merge_jobs.quality.violations import Applied, columns_of, hidden_columns, on_these_columns
+from merge_jobs.quality.violations import Applied, columns_of, on_these_columns
 from merge_jobs.stores.postgres import batches
 
 OF_THE_DATA = (StatisticBounds, MaxAge)  # their values say something of the rows' own values
@@ -108,13 +108,12 @@ def wanted(check: MeasuredCheck) -> str:
 
 def held_values(of: Applied, values: Mapping[str, float | None]) -> dict[str, Any]:
     """Return what `Earlier` needs of values that took a scan, by check."""
-    hidden = hidden_columns(of.tables.dataset)
     return {
         check.name: {"definition": plain(check), "value": values[check.name]}
         for check in of.tables.dataset.checks
         if isinstance(check, NEEDS_A_SCAN)
         and _is_json(values.get(check.name))
-        and not (isinstance(check, OF_THE_DATA) and check.column in hidden)
+        and (not isinstance(check, OF_THE_DATA) or check.column in of.tables.dataset.kept_columns)
     }
 
 

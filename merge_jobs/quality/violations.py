@@ -11,7 +11,6 @@ import psycopg2
 from psycopg2 import errorcodes, sql
 
 from config_schema import names
-from config_schema.model import Dataset, Workspace
 from config_schema.model.quality import (
     AcceptedValues,
     Expression,
@@ -159,7 +158,7 @@ def _of_expression(of: Applied, check: Expression) -> int:
 def keys_of_violations(of: Applied, check: RowCheck) -> list[dict[str, str]]:
     """Return keys of rows that break the check, as many as it keeps; none of a key that may not be kept."""
     dataset = of.tables.dataset
-    if check.sample is None or not hidden_columns(dataset).isdisjoint(dataset.primary_key):
+    if check.sample is None or not dataset.kept_columns.issuperset(dataset.primary_key):
         return []
     match check:
         case Unique():
@@ -171,11 +170,6 @@ def keys_of_violations(of: Applied, check: RowCheck) -> list[dict[str, str]]:
             return of.keys("keys_of_referring_rows", check.sample, **parts)
         case _:
             return of.keys("keys_of_rows", check.sample, broken=_broken(of, check))
-
-
-def hidden_columns(dataset: Dataset) -> frozenset[str]:
-    """Return the columns of which no value is kept with a batch."""
-    return frozenset(one.name for one in dataset.columns if one.classification not in Workspace.may_see)
 
 
 def _broken(of: Applied, check: NotNull | Range | Pattern | AcceptedValues | Expression) -> sql.Composed:

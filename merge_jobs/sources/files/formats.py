@@ -71,7 +71,7 @@ class Reader:
                     self.names, self._rows = self._parquet(stream)
 
     def close(self) -> None:
-        """Let go of the stream, which its opener closes."""
+        """Detach from the stream, which its opener closes."""
         if self._text is not None:
             self._text.detach()
             self._text = None

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset, FileOptions, FilesTaken
 from config_schema.model.sql_types import long_name
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.misfit import SURROGATE, Encoder, Misfit, Reason
+from merge_jobs.misfit import Encoder, Misfit, Reason
 from merge_jobs.process import shutdown
 from merge_jobs.sources import Since, SourceColumn, SourcePart
 from merge_jobs.sources.files.errors import FileChanged, FilesMissing, ValueOfFileRefused
@@ -25,7 +25,7 @@ from merge_jobs.sources.files.formats import Reader, Row
 from merge_jobs.sources.files.opened import readable
 from merge_jobs.sources.files.storage import FoundFile, Storage, matches, storage_of
 from merge_jobs.sources.values.encoders import encoder
-from merge_jobs.sources.values.row_writer import NULL
+from merge_jobs.sources.values.row_writer import line, misfit_of
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class FilesSource:
         return
 
     def close(self) -> None:
-        """Let go of a server; no file is open between two calls."""
+        """Close the connection to a server; no file is open between two calls."""
         self._storage.close()
 
     def __enter__(self) -> FilesSource:
@@ -137,10 +137,10 @@ class FilesSource:
         self, dataset: Dataset, file: FoundFile, names: Sequence[str], encoders: Sequence[Encoder], part: Sequence[Row]
     ) -> bytes:
         try:
-            return "".join([_line(row, encoders) for _, row in part]).encode()
+            return "".join([line(row, encoders) for _, row in part]).encode()
         except (Misfit, UnicodeEncodeError):
-            line, column, reason = _first_misfit(part, names, encoders)
-            raise ValueOfFileRefused(self._where(dataset), file.name, line, column, reason) from None
+            number, column, reason = _first_misfit(part, names, encoders)
+            raise ValueOfFileRefused(self._where(dataset), file.name, number, column, reason) from None
 
 
 def options_of(dataset: Dataset) -> FileOptions:
@@ -148,19 +148,10 @@ def options_of(dataset: Dataset) -> FileOptions:
     return dataset.files or FileOptions()
 
 
-def _line(row: Sequence[Any], encoders: Sequence[Encoder]) -> str:
-    encoded = [NULL if value is None else write(value) for value, write in zip(row, encoders, strict=True)]
-    return "\t".join(encoded) + "\n"
-
-
 def _first_misfit(part: Sequence[Row], names: Sequence[str], encoders: Sequence[Encoder]) -> tuple[int, str, Reason]:
-    for line, row in part:
+    for number, row in part:
         for name, value, write in zip(names, row, encoders, strict=True):
-            try:
-                if value is not None:
-                    write(value).encode()
-            except Misfit as misfit:
-                return line, name, misfit.reason
-            except UnicodeEncodeError:
-                return line, name, Reason(*SURROGATE)
+            reason = misfit_of(value, write)
+            if reason is not None:
+                return number, name, reason
     raise AssertionError("no value of the part is refused")

@@ -47,7 +47,7 @@ class Storage(Protocol):
         """Open a file for reading; it can be sought in."""
 
     def close(self) -> None:
-        """Let go of a server."""
+        """Close the connection to a server."""
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -201,5 +201,5 @@ class Bucket:
         return io.BufferedReader(OpenedObject(self._client, self._bucket, found), BUFFER_BYTES)
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection to the server."""
         self._client.close()

@@ -35,15 +35,28 @@ class RowWriter:
         return b""
 
     def _line(self, row: Sequence[Any]) -> str:
-        encoded = [NULL if value is None else write(value) for value, write in zip(row, self._encoders, strict=True)]
-        return "\t".join(encoded) + "\n"
+        return line(row, self._encoders)
 
     def _count(self, row: Sequence[Any]) -> None:
         for column, value, write in zip(self._columns, row, self._encoders, strict=True):
-            try:
-                if value is not None:
-                    write(value).encode()
-            except Misfit as misfit:
-                self.misfits[column, misfit.reason] += 1
-            except UnicodeEncodeError:
-                self.misfits[column, Reason(*SURROGATE)] += 1
+            reason = misfit_of(value, write)
+            if reason is not None:
+                self.misfits[column, reason] += 1
+
+
+def line(row: Sequence[Any], encoders: Sequence[Encoder]) -> str:
+    """Return a row's line. Raises Misfit for a value that does not fit its column."""
+    encoded = [NULL if value is None else write(value) for value, write in zip(row, encoders, strict=True)]
+    return "\t".join(encoded) + "\n"
+
+
+def misfit_of(value: Any, write: Encoder) -> Reason | None:
+    """Return why a column cannot contain the value; None if it can."""
+    try:
+        if value is not None:
+            write(value).encode()
+    except Misfit as misfit:
+        return misfit.reason
+    except UnicodeEncodeError:
+        return Reason(*SURROGATE)
+    return None

@@ -29,6 +29,8 @@ from merge_jobs.stores.postgres.tables import DatasetTables, TableNames
 # are kept, older ones without their JSON.
 KEPT_BATCHES = 1000
 KEPT_FOR = "400 days"
+# Characters of all keys and values that a batch keeps of changes, and of quality checks: lists of batches read its row.
+MOST_KEPT = 100_000
 
 
 class BatchStatus(Enum):

@@ -14,12 +14,12 @@ from typing import Any
 
 from psycopg2 import sql
 
-from config_schema.model import Milestoning, Workspace
+from config_schema.model import Milestoning
+from merge_jobs.stores.postgres.batches import MOST_KEPT
 from merge_jobs.stores.postgres.tables import DatasetTables
 
 LONGEST_VALUE = 1000  # characters of each value of a sample
 LONGEST_KEPT = 200  # where it is kept
-MOST_KEPT = 100_000  # characters of all keys and values that are kept with a batch: lists of batches read its row
 
 
 class Change(Enum):
@@ -126,7 +126,7 @@ def are_kept(tables: DatasetTables) -> bool:
 def changes_of_delta(tables: DatasetTables, counts: Mapping[Change, int]) -> DatasetChanges:
     """Return what the delta is to change, with as many keys of each kind as the dataset keeps, and no PII."""
     columns = [one.name for one in tables.dataset.columns]
-    seen = frozenset(one.name for one in tables.dataset.columns if one.classification in Workspace.may_see)
+    seen = tables.dataset.kept_columns
     parts = value_parts(columns, tables.dataset.primary_key, seen, LONGEST_KEPT)
     row = tables.run("changes.of_delta", {"limit": tables.dataset.keep_changes}, **parts).fetchone()
     assert row is not None

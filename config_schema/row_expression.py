@@ -140,7 +140,8 @@ def _check_words(expression: str, read: list[Token]) -> None:
         is_name = one.text[:1].isalpha() or one.text[:1] == "_"
         if not is_name or following.text != "(" or one.token_type.name in ("STRING", "NUMBER"):
             continue
-        if one.text.lower() not in FUNCTIONS | TYPES | BEFORE_PARENTHESIS or one in quoted:
+        # The name of a type can be two words: `character varying (3)`.
+        if one in quoted or not {*one.text.lower().split()} <= FUNCTIONS | TYPES | BEFORE_PARENTHESIS:
             raise NotARowExpression(f"the function {one.text} is not allowed in it")
 
 

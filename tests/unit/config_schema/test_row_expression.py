@@ -21,6 +21,7 @@ ALLOWED = {
     "extract(year FROM d) > 2000 AND date_trunc('day', d) = d::date": ("d",),
     "length(trim(both ' ' from n)) > 0 AND lower (n) = n": ("n",),
     "a::numeric(10,2) = round(a, 2) AND CAST(a AS text) <> ''": ("a",),
+    "a::character varying(3) = b::timestamp(3) with time zone::text": ("a", "b"),
     "a ->> 'kind' = 'x' AND a @> '{}' AND a ? 'b'": ("a",),
     "t AT TIME ZONE 'UTC' > '2020-01-01' AND tags[1] = 'x'": ("t", "tags"),
     "(a, b) = (1, 2) AND num_nulls(a, b) = 0": ("a", "b"),

@@ -93,6 +93,7 @@ class PlatformSettings:
     least_tls: str | None = None
     tls_ca_names: tuple[str, ...] | None = None
     connect_wait: int | None = None  # seconds
+    load_connections: int | None = None
     merge_store_schema: str = "public"
     consumer_db_hostname: str | None = None  # None: consumers' views are in the merge store's database
     consumer_db_port: int | None = None

@@ -81,6 +81,7 @@ class StreamConfig:
     strategy: str = "auto"
     audit_interval: int | None = None
     time_slice_seconds: int = 0
+    load_connections: int | None = None
     max_delete_fraction: float | None = None
     latency_seconds: int | None = None
     connect_wait: int | None = None

@@ -123,6 +123,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "time-slice-seconds": config.time_slice_seconds,
         "max-delete-fraction": config.max_delete_fraction,
         "audit-interval": config.audit_interval,
+        "load-connections": settings.load_connections if config.load_connections is None else config.load_connections,
         "connect-wait": settings.connect_wait if config.connect_wait is None else config.connect_wait,
         "log-format": None if settings.log_format == "text" else settings.log_format,
         "tables": "shadow" if config.shadow else None,

@@ -269,6 +269,7 @@ class Datastore:
     shared_with: tuple[str, ...] = ()  # teams whose parts may name its tables and its secret too
     production_status: ProductionStatus | None = None
     deprecated: str | None = None  # with all its datasets
+    max_source_connections: int | None = None  # that a merge job opens at the same time
     environments: tuple[DatastoreOverride, ...] = ()  # what it has instead in some of the ecosystem's environments
 
 
@@ -279,6 +280,7 @@ class StreamDefaults:
     retries: int | None = None
     execution_timeout: int | None = None  # seconds
     time_slice_seconds: int | None = None
+    load_connections: int | None = None  # that load a table for the first time
     max_delete_fraction: float | None = None
     pool: str | None = None
     priority: int | None = None

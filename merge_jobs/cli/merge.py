@@ -60,6 +60,10 @@ def merge(
     audit_interval: Annotated[
         float, Option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
     ] = MergeOptions.audit_interval,
+    load_connections: Annotated[
+        int | None,
+        Option("--load-connections", "So many load a large table for the first time; none: by the table's size."),
+    ] = None,
     dry_run: Annotated[
         bool,
         Option("--dry-run", "Do one batch and undo it: say what it would do, change nothing. --run-id may be any."),
@@ -103,6 +107,7 @@ def merge(
             reason=reason,
             lock_wait=lock_wait,
             audit_interval=audit_interval,
+            load_connections=load_connections,
             dry_run=dry_run,
         ),
     )

@@ -31,7 +31,7 @@ from merge_jobs.stores.postgres.batches import Batch, Staged
 from merge_jobs.stores.postgres.leftovers import drop_staged, finding, names_for_batch
 from merge_jobs.stores.postgres.locks import READ_TOGETHER, check_first_loads, checking_source
 from merge_jobs.stores.postgres.merge_store import MergeStore
-from merge_jobs.stores.postgres.row_maps import RowMap
+from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
     MergeTableBroken,
@@ -40,6 +40,8 @@ from merge_jobs.stores.postgres.tables import (
     finding_merge_table,
 )
 from merge_jobs.strategies.guard import TableState, looking_at_server, looking_at_table, table_state
+from merge_jobs.strategies.load_pipes import LoadOptions, LoadPipe, open_pipes, pipes_wanted
+from merge_jobs.strategies.parallel_load import SEVERAL_WORDS
 from merge_jobs.strategies.rejected_values import refusals_named
 from merge_jobs.strategies.selection import (
     STRATEGIES,
@@ -67,13 +69,17 @@ class Ingesting:
     read, `position` its position now. `known` has the row map of each dataset, `sights` the state of its table. The
     snapshot was taken at `taken` by the source's clock, and `now` is by the merge store's, like the time of the last
     full batch. `erased` has the number of erased keys, by dataset. `untouched` are the datasets in which nothing has
-    changed: no tables are made for them. `stats_reset` is the start of the merge store's statistics.
+    changed: no tables are made for them. `stats_reset` is the start of the merge store's statistics. `pipes` load large
+    tables for the first time, by the `load` options; they are closed at the end of the context `open_until`.
     """
 
     store: MergeStore
     batch: Batch
     last: int
+    load: LoadOptions
+    open_until: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     source: Source | None = None
+    pipes: tuple[LoadPipe, ...] = ()
     merged: dict[str, bool] = field(default_factory=dict)
     last_position: Position | None = None
     position: Position | None = None
@@ -88,18 +94,24 @@ class Ingesting:
 
 
 def ingest(
-    store: MergeStore, place: ConnectionInfo, batch: Batch, wanted: StrategyOption, last_batch: int, audit: float
+    store: MergeStore,
+    place: ConnectionInfo,
+    batch: Batch,
+    wanted: StrategyOption,
+    last_batch: int,
+    audit: float,
+    load: LoadOptions,
 ) -> Batch:
     """Read all datasets; return the batch with what was staged. `audit` is the interval of audits in seconds.
 
     If every strategy can continue after a commit, the batch is then committed as ingested. A first load is not: it
     ends in the transaction that it began.
     """
-    state = Ingesting(store, batch, last_batch)
+    state = Ingesting(store, batch, last_batch, load)
     store.progress.enter(Phase.CONNECTING)
     perform(NAME_STEPS, state)
     title = names.merge_session(store.stream.platform_name, store.stream.key, batch.run_id)
-    with open_source(place, title) as source, shutdown.cancelling(source.cancel):
+    with open_source(place, title) as source, shutdown.cancelling(source.cancel), state.open_until:
         state.source = source
         perform(SNAPSHOT_STEPS, state)
         for some in _groups(store):
@@ -153,8 +165,18 @@ def _choose(state: Ingesting, dataset: Dataset, wanted: StrategyOption, audit: f
         sweep=how.sweep,
         rows_before=None if known is None else known.rows,
         now=state.now,
+        pipes=_pipes_of(state, dataset.name, how),
     )
     return reading, how
+
+
+def _pipes_of(state: Ingesting, name: str, how: ChosenStrategy) -> tuple[LoadPipe, ...]:
+    """Return the pipes that load a dataset; none where the batch's own sessions do."""
+    # A row and its hash are read in one pass, which has one state whatever the source is.
+    if not state.pipes or how.strategy != "initial" or how.map_kind is MapKind.KEY_HASHES:
+        return ()
+    pipes = state.pipes[: pipes_wanted(state.sights.get(name), state.load)]
+    return pipes if len(pipes) > 1 else ()
 
 
 def _staged(ingesting: Ingesting, some: Sequence[tuple[Reading, ChosenStrategy]]) -> dict[str, Staged]:
@@ -267,6 +289,18 @@ def _look_at_source(state: Ingesting) -> None:
     looks += [looking_at_table(source, dataset) for dataset in datasets]
     state.position, server, *tables = in_step(looks, source.together)
     state.sights = {of.name: table_state(of, server, table) for of, table in zip(datasets, tables, strict=True)}
+
+
+def _pipes_wanted(state: Ingesting) -> dict[Dataset, int]:
+    """Return how many pipes each of the tables wants that are loaded for the first time, of those that want several."""
+    new = [dataset for dataset in state.store.stream.datasets if not state.merged[dataset.name]]
+    wanted = {dataset: pipes_wanted(state.sights.get(dataset.name), state.load) for dataset in new}
+    return {dataset: pipes for dataset, pipes in wanted.items() if pipes > 1}
+
+
+def _open_pipes(state: Ingesting) -> None:
+    assert isinstance(state.source, PostgresSource)
+    state.pipes = open_pipes(state.open_until, state.source, state.store, _pipes_wanted(state), state.load)
 
 
 def _drop_staged(reading: Reading) -> None:
@@ -394,6 +428,19 @@ SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
         when=OF_POSTGRESQL,
     ),
     Step(_set_valid_time, (on_store("the time that the batch is valid from", "batches.valid_time"),)),
+    Step(
+        _open_pipes,
+        (
+            on_source(
+                "other sessions get the same snapshot",
+                *("load.export_snapshot", "load.snapshot", "load.import_snapshot", "postgres_source.lock_tables"),
+                strategies=["initial"],
+                postgresql=True,
+            ),
+        ),
+        also=("load.room", "load.transaction"),
+        when=Condition(SEVERAL_WORDS, lambda state: bool(_pipes_wanted(state))),
+    ),
 )
 DOUBT_STEPS: tuple[Step[Reading], ...] = (Step(_drop_staged, also=("leftovers.drop",)),)
 STAGED_STEPS: tuple[Step[Ingesting], ...] = (

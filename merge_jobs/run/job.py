@@ -34,6 +34,7 @@ from merge_jobs.stores.postgres.batches import Batch, BatchFailure
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, DryRunStore, MergeStore
 from merge_jobs.stores.postgres.progress import reporting
 from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.load_pipes import LoadOptions
 from merge_jobs.strategies.selection import AUDIT_SECONDS, StrategyOption
 from merge_jobs.strategies.step import perform
 from merge_jobs.stream import Stream
@@ -58,6 +59,7 @@ class MergeOptions:
     reason: str | None = None  # why
     lock_wait: float = 0
     audit_interval: float = AUDIT_SECONDS  # compare every row once in so long; 0 is never
+    load_connections: int | None = None  # that load a table for the first time; none: as many as suit it
     dry_run: bool = False  # do all of one batch, and undo it
 
 
@@ -153,7 +155,9 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     try:
         shutdown.check()
         if not batch.staged:
-            batch = ingest(store, job.source, batch, job.options.strategy, last, job.options.audit_interval)
+            options = job.options
+            load = LoadOptions(options.load_connections, job.stream.store.max_source_connections)
+            batch = ingest(store, job.source, batch, options.strategy, last, options.audit_interval, load)
         merging = Merging(store, batch, last)
         merge_datasets(merging, job.options.max_delete_fraction)
         result = _result(job, merging, so_far, time.monotonic() - began)

@@ -290,6 +290,11 @@ class _Shown:
                 "map": store.table(self.tables.staged_map_name),
                 "usual": sql.Identifier(self.tables.map_name),
             }
+        if file == "load":
+            return {
+                "table": sql.Identifier(self.stream.store.source.schema, self.dataset.source_table),
+                "merge_title": sql.Identifier(self.tables.merge_name),
+            }
         if file == "cursor":
             return {} if self.dataset.cursor is None else cursors.shown_parts(self.dataset)
         comma, schema = sql.SQL(", "), self.stream.store.source.schema

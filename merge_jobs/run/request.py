@@ -40,6 +40,7 @@ from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
 log = logging.getLogger(__name__)
 
 LONGEST_RUN_ID = 1000
+MOST_CONNECTIONS = 16  # that load a table: as many as a row may say
 LONGEST_ERROR = 10_000  # characters of a result's: a model may have any number of problems
 KEEP_SECONDS = 2.0  # for the merge store to write a failure down
 KEPT = "kept"
@@ -120,6 +121,10 @@ def job_of(request: Request) -> Job:
         raise ValueWrong("--run-id", request.run_id[:LONGEST_RUN_ID], "is no run id", todo)
     if not 0 <= (fraction := request.options.max_delete_fraction) <= 1:
         raise ValueWrong("--max-delete-fraction", fraction, "is no fraction", "Give a number from 0 to 1")
+    connections = request.options.load_connections
+    if connections is not None and not 1 <= connections <= MOST_CONNECTIONS:
+        reason = "is no number of connections"
+        raise ValueWrong("--load-connections", connections, reason, f"Give a number from 1 to {MOST_CONNECTIONS}")
     model, commit = stream_model_of(request.model, request.merge_store, request.platform, _keys(request))
     stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
     check_source_host(stream.store.source, request.source_hosts)

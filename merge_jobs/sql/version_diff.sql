@@ -69,6 +69,10 @@ ANALYZE {map} (leaf, block)
 -- name: copy_to_map
 COPY {map} FROM STDIN (FORMAT {format}, FREEZE)
 
+-- name: copy_to_map_in_parts
+-- By several sessions, none of which has made the table.
+COPY {map} FROM STDIN (FORMAT {format})
+
 -- name: copy_to_map_to_come
 COPY {staged_map} FROM STDIN (FORMAT {format}, FREEZE)
 

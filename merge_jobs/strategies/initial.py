@@ -1,4 +1,7 @@
-"""Initial: COPY into a new merge table, in the transaction that creates it; the index is created afterwards."""
+"""Initial: COPY into a new merge table, in the transaction that creates it; the index is created afterwards.
+
+A large table is loaded by several connections instead, into a table that becomes the merge table (parallel_load.py).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from config_schema.result import Counts
 from merge_jobs.stores.postgres import as_of, row_maps, valid_times
 from merge_jobs.stores.postgres.tables import DatasetTables, create_merge_table
 from merge_jobs.strategies.delta_steps import VALID_TIMES_WORDS
+from merge_jobs.strategies.parallel_load import LOAD_IN_PARTS
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
-from merge_jobs.strategies.row_map_load import MAP_WANTED, MERGE_TABLE, finish_map, load_steps
+from merge_jobs.strategies.row_map_load import MAP_WANTED, MERGE_TABLE, ONE_CONNECTION, finish_map, load_steps
 from merge_jobs.strategies.step import Condition, Step, on_store
 from merge_jobs.strategies.strategy import Applying, Staging, Strategy
 
@@ -59,9 +63,11 @@ INITIAL = Strategy(
     resumable=False,
     staging=Staging,
     stage_steps=(
+        LOAD_IN_PARTS,
         Step(
             _new_merge_table,
             (on_store("a new merge table", ".create_merge_table", "dataset.comment_merge_table"),),
+            when=ONE_CONNECTION,
         ),
         Step(
             _new_map,

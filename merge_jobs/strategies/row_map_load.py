@@ -55,8 +55,14 @@ WITH_HASHES = tuple(
     f"key_hash_diff.{name}"
     for name in ("rows_and_hashes", "add_hashes", "copy_with_hashes", "map_loaded", "drop_hashes")
 )
-MAP_WANTED: Condition[Staging] = Condition("", lambda state: state.reading.map_kind is not None)
-VERSIONS_WANTED: Condition[Staging] = Condition("", lambda state: state.reading.map_kind is MapKind.VERSIONS)
+# Several pipes load and map the rows by a step of their own (parallel_load.py).
+ONE_CONNECTION: Condition[Staging] = Condition("", lambda state: not state.reading.pipes)
+MAP_WANTED: Condition[Staging] = Condition(
+    "", lambda state: state.reading.map_kind is not None and not state.reading.pipes
+)
+VERSIONS_WANTED: Condition[Staging] = Condition(
+    "", lambda state: state.reading.map_kind is MapKind.VERSIONS and not state.reading.pipes
+)
 MAP_STAGED: Condition[Applying] = Condition("", lambda state: state.staged.map_kind is not None)
 
 
@@ -80,7 +86,7 @@ def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
     )
     return (
         CHECK_CURSOR,
-        Step(partial(_load, target), rows, also=WITH_HASHES),
+        Step(partial(_load, target), rows, also=WITH_HASHES, when=ONE_CONNECTION),
         Step(
             partial(_measure, target),
             (on_store("how far the cursor has come", "cursor.measure"),),

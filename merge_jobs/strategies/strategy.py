@@ -20,6 +20,7 @@ from merge_jobs.stores.postgres.cursors import CursorPosition
 from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, creating_staging
 from merge_jobs.strategies.guard import TableState, cursor_facts
+from merge_jobs.strategies.load_pipes import LoadPipe
 from merge_jobs.strategies.step import Condition, Step, for_all, on_source, on_store, perform, perform_for_all
 
 
@@ -30,7 +31,8 @@ class Reading:
     `erased` is the number of the dataset's erased keys, `kept_away` how many rows of such keys the last map left out.
     Of a dataset with a cursor, `position` is how far the last batch has read, None for a batch that reads all rows;
     `sweep` says whether this one compares all keys, and `rows_before` is the number of the merge table's rows, where
-    the last batch knew it. `now` is by the merge store's clock.
+    the last batch knew it. `now` is by the merge store's clock. `pipes` load all rows, if there are any, in place of
+    the batch's own sessions.
     """
 
     tables: DatasetTables
@@ -44,6 +46,7 @@ class Reading:
     sweep: bool = False
     rows_before: int | None = None
     now: datetime | None = None
+    pipes: tuple[LoadPipe, ...] = ()
 
     def guard(self, read: Read) -> dict[str, Any] | None:
         """Return the guard of the map, with the number of rows that it will have, or how far a cursor has come."""

@@ -207,6 +207,11 @@ def map_all(reading: Reading, made: DescribedTable, copy: str) -> None:
     _VersionSource.of_model(reading, made).copy_all_blocks(copy)
 
 
+def map_window(reading: Reading, made: DescribedTable, copy: str, window: Window) -> None:
+    """Map the rows of some blocks of the source, as `map_all` does."""
+    _VersionSource.of_model(reading, made).copy_blocks(window, copy)
+
+
 @dataclass(frozen=True)
 class _Blocks:
     """A table of the source, which is read by windows of blocks."""
@@ -299,9 +304,12 @@ class _VersionSource(_Blocks):
         return _VersionSource(tables, source, table.sight, keys, rows, source.selected(tables.dataset, made.columns))
 
     def copy_all_blocks(self, copy: str) -> None:
-        for leaf, first, end in self.pieces("blocks mapped"):
-            parts = {**self._window(leaf, first, end), **self._keys, "wanted": sql.SQL("true")}
-            self._copy("versions", parts, copy, self.binary_keys)
+        for window in self.pieces("blocks mapped"):
+            self.copy_blocks(window, copy)
+
+    def copy_blocks(self, window: Window, copy: str) -> None:
+        parts = {**self._window(*window), **self._keys, "wanted": sql.SQL("true")}
+        self._copy("versions", parts, copy, self.binary_keys)
 
     def copy_changed_blocks(self, state: VersionStaging) -> None:
         for window in self.pieces("blocks gone through"):

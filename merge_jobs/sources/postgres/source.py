@@ -79,6 +79,8 @@ class PostgresSource:
     def __init__(self, place: ConnectionInfo, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
         self.place = place
         self.where = f"source {place}"
+        self._title, self._lock_seconds = application_name, lock_seconds
+        self.snapshot: tuple[str, str] | None = None  # of a session beside another: what it reads, as the server says
         self._columns: dict[str, Mapping[str, SourceColumn]] = {}  # by table, in the snapshot
         self._held: list[tuple[Dataset, Hold]] | None = None  # for the next snapshot
         try:
@@ -100,6 +102,35 @@ class PostgresSource:
                 if taken := self._take_snapshot(held):
                     return taken
         raise SourceUnsettled(self.where)
+
+    def export_snapshot(self) -> tuple[str, tuple[str, str]]:
+        """Return the name by which other sessions get this snapshot while it lasts, and what it is; see `beside`.
+
+        The server refuses it once something was copied out, which leaves a savepoint.
+        """
+        ((name,),), (snapshot,) = self.together([Query("load.export_snapshot"), Query("load.snapshot")])
+        return name, tuple(snapshot)
+
+    def beside(self, snapshot: str, datasets: Sequence[Dataset]) -> PostgresSource:
+        """Return another session on the source, in the snapshot that this one has exported. Raises StreamFactoryError.
+
+        It locks tables that this one has locked: it would else wait, when it reads them, behind whoever waits for this
+        one. `snapshot` of the other says what it reads.
+        """
+        other = PostgresSource(self.place, self._title, self._lock_seconds)
+        tables = {"tables": sql.SQL(", ").join(map(self.table, datasets))}
+        try:
+            with other._translate_errors():
+                other._session.begin_snapshot(
+                    composed("load.import_snapshot", {"snapshot": sql.Literal(snapshot)}, {}),
+                    composed("postgres_source.lock_tables", tables, {}),
+                )
+                ((began, seen),) = other.together([Query("load.snapshot")])[0]
+        except StreamFactoryError:
+            other.close()
+            raise
+        other.snapshot, other._columns = (began, seen), self._columns
+        return other
 
     def finding_holds(self, datasets: Sequence[Dataset]) -> Lookup[list[tuple[Dataset, Hold]]]:
         """Look how each table is held, which `begin` then need not do.
@@ -216,6 +247,11 @@ class PostgresSource:
         values = {"names": list(types), "types": list(types.values())}
         known = dict(self.rows("postgres_source.types_known", values))
         return {name: kind for name, kind in types.items() if known[name]}
+
+    @property
+    def pooled(self) -> bool:
+        """Whether something between us and the server keeps server processes for many clients."""
+        return self._session.pooled
 
     @property
     def version(self) -> int:

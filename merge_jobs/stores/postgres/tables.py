@@ -352,6 +352,28 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> DescribedTable:
     return made
 
 
+def create_merge_table_to_come(tables: DatasetTables, batch_id: int) -> DescribedTable:
+    """Create an empty table that is to become the merge table, under the staging table's name and with its comment.
+
+    Whoever commits it has a leftover of this batch until `become_merge_table`.
+    """
+    check_types(tables)
+    batch = {"batch_id": sql.Literal(batch_id)} if tables.milestoning is Milestoning.FORENSIC else {}
+    tables.run(".create_merge_table", None, merge=tables.store.table(tables.staging_name), **batch)
+    tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(ownership(tables, "staging"))))
+    tables.run("load.leave_alone")
+    made = described(tables, tables.staging_name)
+    assert made is not None
+    return made
+
+
+def become_merge_table(tables: DatasetTables) -> None:
+    """Make the staging table the merge table. The caller commits."""
+    tables.run("load.name_merge_table", merge_title=sql.Identifier(tables.merge_name))
+    tables.run("load.as_other_tables")
+    tables.run("dataset.comment_merge_table", comment=sql.Literal(json.dumps(merge_comment(tables))))
+
+
 def merge_table(tables: DatasetTables) -> DescribedTable | None:
     """Return the merge table; None if there is none yet. Raises StoreMismatch if it is not this stream's."""
     (found,) = in_step([finding_merge_table(tables)], tables.store.together)

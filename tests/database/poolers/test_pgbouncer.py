@@ -158,3 +158,15 @@ def test_a_transaction_that_somebody_else_ended_is_noticed(case):
             behind.execute("ROLLBACK")
         with pytest.raises(PoolingRefused, match="the transaction is gone"):
             cursor.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_behind_a_pool_a_first_load_is_of_one_connection_and_says_so(case, pooler, caplog, side):
+    direct = getattr(case, side)
+    (pooled,) = pooler("session", direct)
+    setattr(case, side, pooled)
+    assert case.run(LIVE, load_connections=3).code is ResultCode.DONE
+    setattr(case, side, direct)
+    which = "source" if side == "source" else "merge store"
+    assert f"loads by one connection instead of 3, because a pooler stands before the {which}" in caplog.text
+    assert case.open_rows(LIVE, case.datasets[0]) == case.source_rows(case.datasets[0])

@@ -35,6 +35,7 @@ from merge_jobs.sql import composed, statement, statements_of
 from merge_jobs.strategies.cursor import DELETED_AT_WORDS, NO_DELETES_FOUND_WORDS
 from merge_jobs.strategies.delta_steps import KEPT_TITLE
 from merge_jobs.strategies.full import FULL
+from merge_jobs.strategies.parallel_load import SEVERAL_WORDS
 from merge_jobs.strategies.row_map_load import CURSOR_WORDS
 from merge_jobs.strategies.selection import STRATEGIES, StrategyOption
 from merge_jobs.strategies.step import UNNAMED, Section, Step, perform
@@ -59,6 +60,7 @@ UNUSUAL = (
     "only where the model has `keep_closed_days`",
     "only where the model has `valid_from`",
     "only where the model has `keep_changes`",
+    SEVERAL_WORDS,
 )
 
 

@@ -151,6 +151,7 @@ def test_every_key_of_a_row_is_either_asked_of_the_settings_or_harmless():
         *("config_version", "stream_key", "single_dataset", "datasets", "store_name", "ingestion_type", "milestoning"),
         *("timezone", "image_pull_policy", "retries", "execution_timeout", "deferrable", "on_failed_pod", "strategy"),
         *("audit_interval", "max_delete_fraction", "latency_seconds", "owner", "tags", "shadow", "connect_wait"),
+        "load_connections",
     }
     assert asked | harmless == json_schema("stream")["properties"].keys()
     assert not asked & harmless

@@ -2,7 +2,7 @@
 const GROUPS = [
   ["Stream", ["store_name", "single_dataset", "datasets", "stream_key", "source_credential_secret_name", "owner", "tags"]],
   ["Schedule", ["schedule", "schedule_assets", "timezone", "latency_seconds", "time_slice_seconds"]],
-  ["Merge", ["ingestion_type", "milestoning", "strategy", "audit_interval", "max_delete_fraction", "connect_wait"]],
+  ["Merge", ["ingestion_type", "milestoning", "strategy", "audit_interval", "load_connections", "max_delete_fraction", "connect_wait"]],
   ["Execution", ["runner", "pool", "priority", "retries", "execution_timeout"]],
   [
     "Pod",
@@ -46,6 +46,7 @@ const WORDS = new Map([
   ["schedule_assets", "Starts after"],
   ["latency_seconds", "Latency that consumers need, in seconds"],
   ["time_slice_seconds", "Time slice, in seconds"],
+  ["load_connections", "Connections of a first load"],
   ["ingestion_type", "How the source is read"],
   ["milestoning", "What is kept"],
   ["audit_interval", "Time between audits, in seconds"],

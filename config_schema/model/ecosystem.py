@@ -269,7 +269,11 @@ class Datastore:
     shared_with: tuple[str, ...] = ()  # teams whose parts may name its tables and its secret too
     production_status: ProductionStatus | None = None
     deprecated: str | None = None  # with all its datasets
-    max_source_connections: int | None = None  # that a merge job opens at the same time
+    # What a merge job may take of the producer: connections at the same time, the part of a time slice in which it
+    # reads, and how fast it does.
+    max_source_connections: int | None = None
+    max_source_share: float | None = None
+    max_source_mb_per_second: float | None = None
     environments: tuple[DatastoreOverride, ...] = ()  # what it has instead in some of the ecosystem's environments
 
 

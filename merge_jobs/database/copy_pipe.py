@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
 
 from config_schema.errors import StreamFactoryError
+from merge_jobs.database.pace import PacedReader
+from merge_jobs.database.session import Session
 from merge_jobs.database_errors import too_large_a_row
 from merge_jobs.process.signal_mask import start_without_signals
 
@@ -27,15 +28,18 @@ def copy_through(
     copy_out: Callable[[BinaryIO], int],
     cancel: Callable[[], None],
     name: str,
-    session: Connection,
+    session: Session,
     copy_in: sql.Composed,
 ) -> int:
     """Copy what `copy_out` writes, in its own thread, into the table of `copy_in`; return the number of rows.
+
+    It is read at the pace of the session, if that has one.
 
     Raises the first error of either side; the caller then rolls back, because the merge store has seen an end of
     input that was not the real one.
     """
     read_end, write_end = os.pipe()
+    pace = session.pace
     _widen(write_end)
     reader = os.fdopen(read_end, "rb", buffering=CHUNK_BYTES)
     out = _CopyOut(copy_out, os.fdopen(write_end, "wb", buffering=CHUNK_BYTES))
@@ -45,7 +49,8 @@ def copy_through(
     failed = True
     try:
         with session.cursor() as cursor:
-            cursor.copy_expert(copy_in, reader, CHUNK_BYTES)
+            paced = reader if pace is None else PacedReader(reader, pace)
+            cursor.copy_expert(copy_in, paced, CHUNK_BYTES)  # type: ignore[arg-type]  # it only calls read()
             copied = cursor.rowcount
         failed = False
     finally:

@@ -24,6 +24,7 @@ from psycopg2.errors import FeatureNotSupported
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from config_schema.sql.known_tables import KnownTables
+from merge_jobs.database.pace import Pace
 from merge_jobs.database.together import Rows, combined, rows_of
 from merge_jobs.errors import PoolingRefused, SettingRefused
 from merge_jobs.sql import Query, composed, statement
@@ -71,6 +72,7 @@ class Session(extensions.connection):
 
     where = ""
     read_only = False
+    pace: Pace | None = None  # at which a source is read into this session
     pooled = False  # whether something between us and the server keeps server processes for many clients
     locked_to: int | None = None  # the server process that holds a lock of the session, if it holds one
     verified: Verified | None = None  # of the last transaction that was verified

@@ -13,6 +13,7 @@ import psycopg2
 from config_schema.errors import StreamFactoryError
 from config_schema.result import DatasetResult, MergeResult, RefusedDelete, ResultCode
 from merge_jobs.database.connections import ConnectionInfo
+from merge_jobs.database.pace import Pace
 from merge_jobs.database.together import Lookup
 from merge_jobs.database_errors import database_failed
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, TooManyDeletes
@@ -41,6 +42,7 @@ from merge_jobs.stream import Stream
 
 log = logging.getLogger(__name__)
 
+SHARE = 0.2  # of a time slice in which the source is read, unless the model has another
 LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
 FAIL_SECONDS = 5  # for a lock on the row of a batch that failed
 UNDEFINED_TABLE = "42P01"
@@ -91,6 +93,8 @@ class Run:
         """Return the run's result. Raises StreamFactoryError."""
         job, store = self.job, _open(self.job)
         try:
+            limit = job.stream.store.max_source_mb_per_second
+            store.session.pace = None if limit is None else Pace(limit, shutdown.pause)
             with store, shutdown.cancelling(store.session.cancel), contextlib.ExitStack() as reporters:
                 migrations.run_missing_migrations(store)
                 if not job.options.dry_run:  # which leaves nothing, and so says nothing in a table
@@ -118,18 +122,16 @@ class Run:
         shutdown.from_here_in_order()
         shutdown.check()
         while True:
-            began = time.monotonic()
             try:
-                self.so_far = _batch(self._job_now(), store, self.so_far)
+                self.so_far, read_seconds = _batch(self._job_now(), store, self.so_far)
             except QualityFailed as error:
                 self.so_far = checks.with_quality(self.so_far, error.found)
                 raise
             except TooManyDeletes as error:
                 self.so_far = replace(self.so_far, refused_delete=_refused(error, self.so_far.batch_id + 1))
                 raise
-            took = time.monotonic() - began
-            # A look at a large source costs it a scan: no more than half of the time is spent on looking.
-            pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
+            is_idle = self.so_far.code is not ResultCode.KEEP_WORKING
+            pause = pause_between(read_seconds, self.job.stream.store.max_source_share, is_idle=is_idle)
             if time.monotonic() + pause >= end or store.session.closed:
                 return
             store.progress.enter(Phase.IDLE)
@@ -146,9 +148,23 @@ class Run:
         return replace(self.job, options=replace(options, max_delete_fraction=1.0))
 
 
-def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
-    """Run one batch, from a snapshot of the source to a committed merge, and return the run's result so far."""
+def pause_between(read_seconds: float, share: float | None, *, is_idle: bool) -> float:
+    """Return the seconds until the next batch of a time slice reads the source, which the last one read for so many.
+
+    A look at a large source costs it a scan: reading takes no more than its share of the time. `is_idle` says that
+    there was nothing new.
+    """
+    by_share = read_seconds * (1 / (SHARE if share is None else share) - 1)
+    return max(LEAST_PAUSE_SECONDS, by_share) if is_idle else by_share
+
+
+def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> tuple[MergeResult, float]:
+    """Run one batch, from a snapshot of the source to a committed merge.
+
+    Returns the run's result so far, and the seconds for which the source was read.
+    """
     began = time.monotonic()
+    read_seconds = 0.0
     store.progress.enter(Phase.STARTING)
     last = so_far.batch_id  # nobody else commits one: the stream is locked
     batch = begin(store, job.run_id, job.model_commit, last)
@@ -158,6 +174,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
             options = job.options
             load = LoadOptions(options.load_connections, job.stream.store.max_source_connections)
             batch = ingest(store, job.source, batch, options.strategy, last, options.audit_interval, load)
+            read_seconds = time.monotonic() - began
         merging = Merging(store, batch, last)
         merge_datasets(merging, job.options.max_delete_fraction)
         result = _result(job, merging, so_far, time.monotonic() - began)
@@ -184,7 +201,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     else:
         done = "not committed: it was a dry run" if job.options.dry_run else "committed"
         log.info("%s batch %d: %s", job.stream, batch.batch_id, done)
-    return result
+    return result, read_seconds
 
 
 def _done_before(store: MergeStore, run_id: str) -> list[Lookup[Any]]:

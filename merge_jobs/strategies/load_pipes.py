@@ -131,6 +131,7 @@ def _opened(
             except StreamFactoryError as error:
                 shutdown.check()
                 return pipes, str(error)
+            there.session.pace = store.session.pace
             ((at_least, age_of_third),) = other.together([Query("load.transaction")])[0]
             pipe = LoadPipe(other, there, next_transaction(at_least, age_of_third))
             of_this.enter_context(shutdown.cancelling(pipe.cancel))

@@ -29,6 +29,7 @@ from merge_jobs.strategies.strategy import CREATE_STAGING, INTO_STAGING, Reading
 
 log = logging.getLogger(__name__)
 
+USUAL_BLOCK = 8192  # bytes
 BLOCKS_AT_ONCE = 8192  # 64 MB of a table: what the source must keep in memory to group its rows
 FEW_BLOCKS = 500  # with changed rows, of which the addresses fit in one message
 MOST_WINDOWS = 100  # whose digests are copied by one statement
@@ -259,9 +260,12 @@ class _Blocks:
     def pieces(self, kind: str) -> Iterator[Window]:
         """Yield the windows, and log the progress."""
         progress = Pieces(self.tables, kind, sum(leaf.blocks for leaf in self.sight.leaves))
+        pace = self.tables.store.session.pace
         for leaf, first, end in self.windows():
             yield leaf, first, end
             progress.did(end - first)
+            if pace is not None:  # little of these blocks goes through a pipe
+                pace.did((end - first) * USUAL_BLOCK)
 
     def _window(self, leaf: Leaf, first: int, end: int) -> dict[str, sql.Composable]:
         return {

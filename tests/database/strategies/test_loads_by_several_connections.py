@@ -14,6 +14,7 @@ import yaml
 from config_schema.model import Milestoning
 from config_schema.result import ResultCode
 from merge_jobs.admin.erase import erase
+from merge_jobs.database.pace import Pace
 from merge_jobs.errors import DatabaseFailed, KeysRejected, ValuesRejected
 from merge_jobs.run.job import run
 from merge_jobs.stores.postgres import migrations
@@ -282,3 +283,25 @@ def test_what_has_no_ranges_of_blocks_is_loaded_by_one(case, caplog, strategy):
         case.execute("ALTER TABLE t RENAME TO rows; CREATE VIEW t AS SELECT * FROM rows")
     case.merge(LIVE, load_connections=3, strategy=strategy)
     assert loaded_by(caplog) == []
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_all_that_is_read_is_read_at_the_pace_of_the_producer(case, monkeypatch, connections):
+    read: list[int] = []
+    monkeypatch.setattr(Pace, "did", lambda pace, size: read.append(size))
+    ((size,),) = case.query("SELECT pg_relation_size('t')", case.source)
+    ((width,),) = case.query("SELECT sum(length(t::text)) FROM t", case.source)
+
+    def bytes_of(**options) -> int:
+        read.clear()
+        job = case.job(LIVE, **options)
+        store = replace(job.stream.store, max_source_mb_per_second=0.5)
+        run(replace(job, stream=replace(job.stream, store=store)))
+        return sum(read)
+
+    assert bytes_of(load_connections=connections) > width / 2  # binary rows, and then their versions
+    assert size <= bytes_of() <= 2 * size, "the digests of all blocks, of which little goes through the pipe"
+    case.execute("UPDATE t SET word = repeat('z', 400)")
+    assert bytes_of() > 2000 * 400
+    for strategy in (StrategyOption.FULL, StrategyOption.KEY_HASH_DIFF):
+        assert bytes_of(strategy=strategy) > 2000 * 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import types
 import typing
@@ -75,7 +76,7 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if kind == "boolean":
         return st.booleans()
     if kind in ("integer", "number"):
-        return st.integers(int(schema.get("minimum", 0)), int(min(schema.get("maximum", 9), 10**6)))
+        return st.integers(math.ceil(schema.get("minimum", 0)), int(min(schema.get("maximum", 9), 10**6)))
     return st.sampled_from(schema.get("examples", [])[:1] or ["id"]).map(str)
 
 

@@ -56,6 +56,7 @@ MYSQL_SETTINGS = "SELECT " + ", ".join(
         "lc_time_names",
         "div_precision_increment",
         "default_week_format",
+        "max_allowed_packet",
     )
 )
 

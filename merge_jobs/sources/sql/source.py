@@ -38,6 +38,7 @@ from merge_jobs.sources.sql.column_types import postgres_type
 from merge_jobs.sources.sql.dialects import DIALECTS
 from merge_jobs.sources.sql.driver_errors import error_code, meaning
 from merge_jobs.sources.sql.engine import source_engine
+from merge_jobs.sources.sql.mysql_lines import RowLines
 from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
 from merge_jobs.sources.sql.since import condition
 from merge_jobs.sources.sql.tls import connecting_failed
@@ -75,6 +76,22 @@ class ValuesCut(SourceMismatch):
     def __init__(self, where: str) -> None:
         what = "the server cut a value, or took NULL for one that is too long or has no such characters"
         todo = "Raise max_allowed_packet and group_concat_max_len on the server, or correct the view"
+        super().__init__(where, what, todo)
+
+
+class RowsDiffer(SourceMismatch):
+    """A view of the source gives other rows when it is read again in the same snapshot.
+
+    Leave columns out that functions such as RAND() compute, or read a table in the place of the view.
+    """
+
+    code = "DF5140"
+    retryable = True
+
+    def __init__(self, where: str, before: int, now: int) -> None:
+        self.before, self.now = before, now
+        what = f"{before} rows were to be read a second time, and {now} came"
+        todo = "Leave columns out that functions such as RAND() compute, or read a table in the place of the view"
         super().__init__(where, what, todo)
 
 
@@ -139,14 +156,38 @@ class SqlAlchemySource:
     ) -> int:
         """Write the dataset's rows, or a part of them, to `into` in COPY's text format, and return how many."""
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
+        lines = self._lines(dataset, types)
+        if lines is None:
+            return self._write_rows(dataset, types, into, part, ())
+        line: sa.ColumnElement[Any] = sa.literal_column(lines.line)
+        rows = unwritten = 0
+        for some in self._read(dataset, self._query(dataset, part, [line])):
+            written = [one for (one,) in some if one is not None]
+            into.write(b"".join([text for one in written for text in (one, b"\n")]))
+            rows += len(some)
+            unwritten += len(some) - len(written)
+            shutdown.check()
+        if unwritten:
+            judged = self._write_rows(dataset, types, into, part, (line.is_(None),))
+            if judged != unwritten:
+                raise RowsDiffer(self._where(dataset), unwritten, judged)
+        return rows
+
+    def _write_rows(
+        self,
+        dataset: Dataset,
+        types: Mapping[str, str],
+        into: BinaryIO,
+        part: SourcePart | Since,
+        conditions: Sequence[sa.ColumnElement[bool]],
+    ) -> int:
+        """Write rows by their drivers' values. Raises ValuesRejected if a column cannot contain one of them."""
         theirs = dict(self._types_of(dataset))
         columns = [column.name for column in dataset.columns]
         writer = RowWriter(columns, [_encoder(types[name], theirs[name]) for name in columns])
         narrow = frozenset(name for name in columns if isinstance(theirs[name], mysql.FLOAT))
         rows = 0
-        query = _select(dataset, self._schema, narrow)
-        if isinstance(part, Since):
-            query = query.where(condition(part, self.place.kind))
+        query = self._query(dataset, part, _wanted(dataset, narrow)).where(*conditions)
         for some in self._read(dataset, query):
             into.write(writer.lines(some))
             rows += len(some)
@@ -154,6 +195,20 @@ class SqlAlchemySource:
         if writer.misfits:
             raise values_rejected(self._where(dataset), dataset, writer.misfits)
         return rows
+
+    def _lines(self, dataset: Dataset, types: Mapping[str, str]) -> RowLines | None:
+        """Return how the server itself writes the rows; None if it cannot, or not surely within a packet."""
+        if self.place.kind is not SourceKind.MYSQL:
+            return None
+        theirs = dict(self._types_of(dataset))
+        lines = RowLines.of([(column.name, theirs[column.name]) for column in dataset.columns], types)
+        return lines if lines is not None and lines.most_bytes <= self._settings["max_allowed_packet"] else None
+
+    def _query(
+        self, dataset: Dataset, part: SourcePart | Since, wanted: Sequence[sa.ColumnElement[Any]]
+    ) -> sa.Select[*tuple[Any, ...]]:
+        query = _select(dataset, self._schema, wanted)
+        return query.where(condition(part, self.place.kind)) if isinstance(part, Since) else query
 
     def cancel(self) -> None:
         """Do nothing: reading stops at the next write, because the pipe has no reader any more."""
@@ -329,10 +384,15 @@ def select_text(of: Database, dataset: Dataset, part: SourcePart | Since = Sourc
     return str(query.compile(dialect=dialect))
 
 
-def _select(dataset: Dataset, schema: str | None, narrow: frozenset[str] = frozenset()) -> sa.Select[*tuple[Any, ...]]:
+def _select(
+    dataset: Dataset, schema: str | None, wanted: Sequence[sa.ColumnElement[Any]] = ()
+) -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(*(wanted or _wanted(dataset))).select_from(sa.table(dataset.source_table, schema=schema))
+
+
+def _wanted(dataset: Dataset, narrow: frozenset[str] = frozenset()) -> list[sa.ColumnElement[Any]]:
     # Columns without a type, so that the driver's own values come: no converting there and back.
-    wanted = [_whole(column.name) if column.name in narrow else sa.column(column.name) for column in dataset.columns]
-    return sa.select(*wanted).select_from(sa.table(dataset.source_table, schema=schema))
+    return [_whole(column.name) if column.name in narrow else sa.column(column.name) for column in dataset.columns]
 
 
 def _whole(name: str) -> sa.ColumnElement[Any]:

@@ -100,8 +100,7 @@ def _read(source: Source, dataset: Dataset, kind: SourceKind) -> ReadableDataset
     source.begin([dataset])
     source.try_read(dataset)
     check_cursor(source, dataset, kind)
-    sight = look(source, dataset) if isinstance(source, PostgresSource) else None
-    strategy, why = later_strategy(dataset, sight)
+    strategy, why = later_strategy(dataset, look(source, dataset))
     columns = tuple((name, column.type) for name, column in source.columns(dataset).items())
     return ReadableDataset(dataset.name, dataset.source_table, strategy, why, columns)
 

@@ -17,7 +17,7 @@ from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.run.begin import UNLOGGED_MAPS, has_staged_map
-from merge_jobs.sources import Source
+from merge_jobs.sources import HashingSource, Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import (
     Position,
@@ -39,7 +39,7 @@ from merge_jobs.stores.postgres.tables import (
     checking_types,
     finding_merge_table,
 )
-from merge_jobs.strategies.guard import TableState, looking_at_server, looking_at_table, table_state
+from merge_jobs.strategies.guard import TableState, hashed_state, looking_at_server, looking_at_table, table_state
 from merge_jobs.strategies.load_pipes import LoadOptions, LoadPipe, open_pipes, pipes_wanted
 from merge_jobs.strategies.parallel_load import SEVERAL_WORDS
 from merge_jobs.strategies.rejected_values import refusals_named
@@ -303,6 +303,15 @@ def _open_pipes(state: Ingesting) -> None:
     state.pipes = open_pipes(state.open_until, state.source, state.store, _pipes_wanted(state), state.load)
 
 
+def _ask_for_hashes(state: Ingesting) -> None:
+    """Ask a source without row versions whether its server can hash the rows."""
+    assert isinstance(state.source, HashingSource)
+    for dataset in state.store.stream.datasets:
+        sight = hashed_state(state.source, dataset)
+        if sight is not None:
+            state.sights[dataset.name] = sight
+
+
 def _drop_staged(reading: Reading) -> None:
     drop_staged(reading.tables)
 
@@ -370,6 +379,7 @@ def finding_merged(tables: DatasetTables, last_batch: int) -> Lookup[bool]:
 EMPTIED_TITLE = "by its number a later run sees whether a server has emptied it"
 POSITION = ("guard.position_is_readable", "guard.position")
 OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda state: isinstance(state.source, PostgresSource))
+MAY_HASH: Condition[Ingesting] = Condition("", lambda state: isinstance(state.source, HashingSource))
 LATER = tuple(name for name, strategy in STRATEGIES.items() if strategy.resumable)
 
 NAME_STEPS: tuple[Step[Ingesting], ...] = (
@@ -427,6 +437,7 @@ SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
         ),
         when=OF_POSTGRESQL,
     ),
+    Step(_ask_for_hashes, when=MAY_HASH),
     Step(_set_valid_time, (on_store("the time that the batch is valid from", "batches.valid_time"),)),
     Step(
         _open_pipes,

@@ -45,6 +45,7 @@ AS_OF = "as-of"
 OF_AS_OF = ("create_past_index", "batch_at", "at_batch", "at_time", "create_functions")
 OF_VALID_TIMES = ("create_past_index", "at_batch", "at_valid_time", "create_functions")  # where a column has the times
 WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not PostgreSQL
+BY_HASHES = (*WITHOUT_MAPS, "key_hash_diff")  # of MySQL, whose server hashes its rows
 BY_CURSOR = ("initial", "full", "cursor")  # what there is for a dataset with a cursor
 MAP_CONDITIONS = (MAP_WANTED, VERSIONS_WANTED, MAP_STAGED)
 SWEPT = frozenset(["postgres_source.copy_keys", "cursor.create_keys", "cursor.copy_keys"])
@@ -114,7 +115,9 @@ def _strategies(stream: Stream, dataset: Dataset) -> Iterable[str]:
     """Return the strategies by which a batch may read the dataset."""
     if dataset.cursor is not None:
         return BY_CURSOR
-    return [name for name in STRATEGIES if name != "cursor"] if _is_postgresql(stream) else WITHOUT_MAPS
+    if _is_postgresql(stream):
+        return [name for name in STRATEGIES if name != "cursor"]
+    return BY_HASHES if stream.store.source.kind is SourceKind.MYSQL else WITHOUT_MAPS
 
 
 def _body(shown: _Shown, what: str) -> Iterator[str]:
@@ -318,7 +321,7 @@ class _Shown:
             return
         # SQLAlchemy is loaded for those who need it.
         from merge_jobs.sources.sql.dialects import DIALECTS
-        from merge_jobs.sources.sql.source import select_text
+        from merge_jobs.sources.sql.source import hashes_text, rows_of_hashes_text, select_text
 
         match section.statements:
             case ("postgres_source.copy_out",):
@@ -327,6 +330,11 @@ class _Shown:
                 yield f"{select_text(source, self.dataset, cursors.shown_since(self.dataset))};\n"
             case ("postgres_source.copy_keys",):
                 yield f"{select_text(source, self.swept.dataset)};\n"
+            case ("key_hash_diff.hashes",):
+                yield "-- :line and :key_line are lines of COPY that the server writes\n"
+                yield f"{hashes_text(source, self.dataset)};\n"
+            case ("key_hash_diff.rows",):
+                yield f"{rows_of_hashes_text(source, self.dataset)};\n"
             case _:
                 yield from (f"{one};\n" for one in DIALECTS[source.kind].snapshot)
 

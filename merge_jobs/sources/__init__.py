@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from types import TracebackType
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from config_schema.model import Dataset
 
@@ -87,3 +87,44 @@ class Source(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Hashing:
+    """What a source's server says of hashing a dataset's rows itself.
+
+    `facts` can be written as JSON: hashes that were made under other facts are not compared. `no_versions` and
+    `no_hashes` say why the server has no row versions, and why it cannot hash these rows; None if it can.
+    """
+
+    facts: Mapping[str, Any]
+    no_versions: str
+    no_hashes: str | None
+
+
+@runtime_checkable
+class HashingSource(Source, Protocol):
+    """A source that is not PostgreSQL, and that may hash its rows itself.
+
+    A row without a hash is one of which the server cannot be sure how it is written.
+    """
+
+    def hashing(self, dataset: Dataset) -> Hashing:
+        """Return whether the server can hash the dataset's rows, and under which facts."""
+
+    def copy_hashes(self, dataset: Dataset, into: BinaryIO) -> tuple[int, int]:
+        """Write a hash and the key of each row; return the number of rows, and of those that have no hash."""
+
+    def copy_rows_and_hashes(self, dataset: Dataset, types: Mapping[str, str], into: BinaryIO) -> int:
+        """Write each row with its hash behind it, 0 if it has none; return the number of rows."""
+
+    def copy_rows_of(
+        self, dataset: Dataset, types: Mapping[str, str], wanted: Sequence[tuple[int, str | None]], into: BinaryIO
+    ) -> int:
+        """Write the rows of hashes, each with the first column of its key as PostgreSQL writes it; return their number.
+
+        By the key the rows are found, by the hash they are known.
+        """
+
+    def snapshot_may_not_cover(self, dataset: Dataset) -> bool:
+        """Return whether the dataset may read what is not in the session's snapshot."""

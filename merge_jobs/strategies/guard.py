@@ -15,6 +15,7 @@ from psycopg2 import sql
 
 from config_schema.model import Dataset
 from merge_jobs.database.together import Lookup, Rows, in_step
+from merge_jobs.sources import HashingSource, Source
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import Query
 
@@ -114,8 +115,23 @@ class TableLook:
     array_key: bool
 
 
-def look(source: PostgresSource, dataset: Dataset) -> TableState:
-    """Return the state of the dataset's table, from the source's snapshot."""
+def look(source: Source, dataset: Dataset) -> TableState | None:
+    """Return the state of the dataset's table, from the source's snapshot; None if the source cannot tell."""
+    if isinstance(source, PostgresSource):
+        return _look_at_postgres(source, dataset)
+    return hashed_state(source, dataset) if isinstance(source, HashingSource) else None
+
+
+def hashed_state(source: HashingSource, dataset: Dataset) -> TableState | None:
+    """Return the state of a dataset in a source without row versions; None if a cursor finds its changes."""
+    if dataset.cursor is not None:
+        return None
+    found = source.hashing(dataset)
+    facts = {"model": _fingerprint(dataset), **found.facts}
+    return TableState(facts, no_versions=found.no_versions, no_keys=found.no_hashes)
+
+
+def _look_at_postgres(source: PostgresSource, dataset: Dataset) -> TableState:
     (server,) = in_step([looking_at_server()], source.together)
     (table,) = in_step([looking_at_table(source, dataset)], source.together)
     return table_state(dataset, server, table)

@@ -16,7 +16,7 @@ from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.incremental import change_steps, compare_steps
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
-from merge_jobs.strategies.row_hashes import RowHashes
+from merge_jobs.strategies.row_hashes import RowHashes, row_hashes
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
 from merge_jobs.strategies.strategy import (
     CREATE_STAGING,
@@ -53,7 +53,7 @@ class HashStaging(Staging):
     @cached_property
     def source(self) -> RowHashes:
         """The source, read by the hashes of its rows."""
-        return RowHashes.of(self.reading, self.made)
+        return row_hashes(self.reading, self.made)
 
 
 def load_and_map(reading: Reading, made: DescribedTable, loaded: sql.Identifier, new_map: sql.Identifier) -> int:
@@ -62,7 +62,7 @@ def load_and_map(reading: Reading, made: DescribedTable, loaded: sql.Identifier,
     `loaded` is a new, empty table with the model's columns, described by `made`. Returns the number of rows.
     """
     tables, began = reading.tables, time.monotonic()
-    rows = RowHashes.of(reading, made).copy_rows_and_hashes(loaded)
+    rows = row_hashes(reading, made).copy_rows_and_hashes(loaded)
     seconds = time.monotonic() - began
     log.info("%s: copied %d rows in %.1f s, %d rows/s", tables.where, rows, seconds, rows / max(seconds, 1e-3))
     tables.run("key_hash_diff.map_loaded", loaded=loaded, new_map=new_map)

@@ -1,20 +1,26 @@
-"""Reads a source by the hashes of its rows. The source computes every hash; the merge store only compares numbers."""
+"""Reads a source by the hashes of its rows. The source computes every hash; the merge store only compares numbers.
+
+PostgreSQL hashes records. Another server hashes the lines of COPY that it writes of its rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO, Protocol
 
 from psycopg2 import sql
+from psycopg2.extensions import STRINGARRAY
 
 from merge_jobs.database.copy_pipe import copy_through
-from merge_jobs.sources import SourceColumn
+from merge_jobs.sources import HashingSource, SourceColumn
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
 from merge_jobs.stores.postgres.progress import Pieces, read_counted_by_server
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary, warn_of_conversions
-from merge_jobs.strategies.strategy import Reading
+from merge_jobs.strategies.strategy import Doubt, Reading
 
 HASHES_AT_ONCE = 100_000
 # Types of which two values that are equal are the same, so that their own hash will do.
@@ -65,9 +71,116 @@ def _same_encoding(tables: DatasetTables, source: PostgresSource) -> bool:
     return source.encoding == tables.store.session.info.parameter_status("server_encoding")
 
 
+class RowHashes(Protocol):
+    """Copies hashes and rows of a dataset of the source into tables of the merge store."""
+
+    @property
+    def tables(self) -> DatasetTables:
+        """The dataset's tables."""
+
+    def copy_hashes(self) -> int:
+        """Fill ds_hashes with the hash and the key of every row; return the number of rows. Raises Doubt."""
+
+    def copy_rows_and_hashes(self, loaded: sql.Identifier) -> int:
+        """Fill a new, empty table with all rows and their hashes, in one pass; return the number of rows.
+
+        The table gets a column for the hashes, which the caller drops.
+        """
+
+    def copy_rows_of_new_hashes(self, changed: int) -> int:
+        """Fill the staging table with the rows of the staged hashes; return their number.
+
+        It is less than `changed` if a row has changed since it was hashed, and more if two rows have the same
+        hash.
+        """
+
+    def snapshot_may_not_cover(self) -> bool:
+        """Return whether the dataset reads anything that the source's snapshot may not cover."""
+
+
+def row_hashes(reading: Reading, made: DescribedTable) -> RowHashes:
+    """Return the reader of a source by hashes. `made` is a table with the model's columns.
+
+    Raises SourceMismatch if the source lacks one.
+    """
+    if isinstance(reading.source, HashingSource):
+        tables, source = reading.tables, reading.source
+        columns = source.columns(tables.dataset)
+        check_columns(tables, source, columns)
+        warn_of_conversions(tables, columns, made)
+        return LineHashes(tables, source, made)
+    return RecordHashes.of(reading, made)
+
+
 @dataclass(frozen=True)
-class RowHashes:
-    """Copies hashes and rows of a dataset of the source into tables of the merge store.
+class LineHashes:
+    """Row hashes of a server that hashes the lines that it writes of its rows; see RowHashes."""
+
+    tables: DatasetTables
+    source: HashingSource
+    made: DescribedTable
+
+    def copy_hashes(self) -> int:
+        """Fill ds_hashes with the hash and the key of every row; return the number of rows.
+
+        Raises Doubt if the server has no hash of a row.
+        """
+        unhashed = 0
+
+        def out(writer: BinaryIO) -> int:
+            nonlocal unhashed
+            rows, unhashed = self.source.copy_hashes(self.tables.dataset, writer)
+            return rows
+
+        read_counted_by_server(self.tables, None, "rows hashed")
+        rows = self._copy(out, "key_hash_diff.copy_hashes")
+        if unhashed:
+            raise Doubt(f"{unhashed} rows have no hash, as values in them are long or may not fit")
+        return rows
+
+    def copy_rows_and_hashes(self, loaded: sql.Identifier) -> int:
+        """Fill a new, empty table with all rows and their hashes, in one pass; return the number of rows."""
+        self.tables.run("key_hash_diff.add_hashes", loaded=loaded)
+        read_counted_by_server(self.tables, None)
+        dataset, types = self.tables.dataset, self.made.columns
+        return self._copy(
+            lambda writer: self.source.copy_rows_and_hashes(dataset, types, writer),
+            "key_hash_diff.copy_with_hashes",
+            loaded=loaded,
+        )
+
+    def copy_rows_of_new_hashes(self, changed: int) -> int:
+        """Fill the staging table with the rows of the staged hashes; return their number."""
+        copied, progress = 0, Pieces(self.tables, "new rows", changed)
+        dataset, types = self.tables.dataset, self.made.columns
+        for wanted in self._staged_hashes():
+            out = partial(self.source.copy_rows_of, dataset, types, wanted)
+            copied += self._copy(out, "dataset.copy_to_staging")
+            progress.did(copied - progress.done)
+        return copied
+
+    def snapshot_may_not_cover(self) -> bool:
+        """Return whether the dataset reads anything that the source's snapshot may not cover."""
+        return self.source.snapshot_may_not_cover(self.tables.dataset)
+
+    def _staged_hashes(self) -> Iterator[list[tuple[int, str | None]]]:
+        """Yield the staged hashes with the first column of their keys, in pieces."""
+        first = sql.SQL("{}::text").format(sql.Identifier(self.tables.dataset.primary_key[0]))
+        with self.tables.store.session.cursor("new_hashes", withhold=True) as pieces:
+            pieces.itersize = 1
+            of_pieces = {"piece": sql.Literal(HASHES_AT_ONCE), "key_hash": first}
+            pieces.execute(self.tables.composed("key_hash_diff.new_hashes", **of_pieces))
+            for _, hashes, keys in pieces:
+                yield list(zip(map(int, STRINGARRAY(hashes, pieces)), STRINGARRAY(keys, pieces), strict=True))
+
+    def _copy(self, out: Callable[[BinaryIO], int], into: str, **of_into: sql.Composable) -> int:
+        statement = self.tables.composed(into, format=sql.SQL("text"), **of_into)
+        return copy_through(out, self.source.cancel, self.tables.name, self.tables.store.session, statement)
+
+
+@dataclass(frozen=True)
+class RecordHashes:
+    """Row hashes of PostgreSQL, which hashes records; see RowHashes.
 
     `key_hash` is a hash of the key that both servers compute alike, None if there is none. It only saves the source
     from hashing rows that are not needed: a row that it left out by mistake is noticed like any other missing row.
@@ -82,7 +195,7 @@ class RowHashes:
     binary_rows: bool
 
     @staticmethod
-    def of(reading: Reading, made: DescribedTable) -> RowHashes:
+    def of(reading: Reading, made: DescribedTable) -> RecordHashes:
         """Return the reader of a source by hashes. `made` is a table with the model's columns.
 
         Raises SourceMismatch if the source lacks one.
@@ -99,7 +212,7 @@ class RowHashes:
         key_types = [(name, columns[name].type) for name in tables.dataset.primary_key]
         key_hash = _key_hash(key_types, _same_encoding(tables, source)) if keys else None
         selected = source.selected(tables.dataset, made.columns)
-        return RowHashes(tables, source, hashed, selected, key_hash, keys, keys and rows)
+        return RecordHashes(tables, source, hashed, selected, key_hash, keys, keys and rows)
 
     def copy_hashes(self) -> int:
         """Fill ds_hashes with the hash and the key of every row; return the number of rows."""

@@ -8,6 +8,7 @@ that does not exist) have no line, and the encoders judge them.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from sqlalchemy import types as t
 from sqlalchemy.dialects import mysql as my
 
 from config_schema.model import SourceKind
-from config_schema.model.sql_types import holds_every_value, parsed
+from config_schema.model.sql_types import INTEGERS, base_type, holds_every_value, parsed
 from merge_jobs.sources.sql.column_types import postgres_type
 
 # Hexadecimal literals are bytes in every sql_mode and character set.
@@ -35,6 +36,33 @@ NUMBERS = frozenset(["smallint", "integer", "bigint", "numeric"])
 OF_TEXTS = frozenset(["text", "character varying", "character", "json", "jsonb"])
 
 
+HASHING = "lines 1"  # another one where lines or their hashes are written in another way
+
+
+def quoted(name: str) -> str:
+    """Return the name of a column as SQL has it."""
+    return "`{}`".format(name.replace("`", "``"))
+
+
+def key_literal(text: str | None, kind: str) -> str:
+    """Return a key's value, as PostgreSQL writes it, so that an index finds it; empty where that is not sure."""
+    if text is None:
+        return ""
+    if kind in INTEGERS:
+        return text
+    return f"_utf8mb4 x'{text.encode().hex()}'" if base_type(kind) in ("text", "character varying") else ""
+
+
+def hash_of(line: str) -> str:
+    """Return the expression for a line's hash, a whole number of 64 bits with a sign."""
+    return f"CAST(CONV(LEFT(MD5({line}), 16), 16, -10) AS SIGNED)"
+
+
+def hash_of_line(line: bytes) -> int:
+    """Return the hash that the server computes of a line."""
+    return int.from_bytes(hashlib.md5(line, usedforsecurity=False).digest()[:8], "big", signed=True)
+
+
 @dataclass(frozen=True)
 class ValueText:
     """How the server writes a column's value: an expression, the condition that it fits, and the most bytes of it."""
@@ -48,29 +76,29 @@ class ValueText:
 class RowLines:
     """The expression for a row's line without its end, NULL where the encoders must judge the row.
 
-    `most_bytes` is what a line can have.
+    `most_bytes` is what a line can have, and `others` are columns that the server cannot write: then there is no line.
     """
 
     line: str
     most_bytes: int
+    others: tuple[str, ...] = ()
 
     @staticmethod
-    def of(columns: Sequence[tuple[str, t.TypeEngine[Any]]], types: Mapping[str, str]) -> RowLines | None:
-        """Return the lines of these columns, for a table with columns of these types; None if the server cannot."""
-        values = [_value(name, of, types[name]) for name, of in columns]
-        known = [value for value in values if value is not None]
-        if len(known) < len(values):
-            return None
+    def of(columns: Sequence[tuple[str, t.TypeEngine[Any]]], types: Mapping[str, str]) -> RowLines:
+        """Return the lines of these columns, for a table with columns of these types."""
+        values = {name: _value(name, of, types[name]) for name, of in columns}
+        known = [value for value in values.values() if value is not None]
+        others = tuple(name for name, value in values.items() if value is None)
         written = (f"COALESCE({value.text}, {NULL})" for value in known)
         conditions = [condition for value in known for condition in value.fits]
         line = f"CAST(CONCAT({f', {TAB}, '.join(written)}) AS BINARY)"
         if conditions:
             line = f"CASE WHEN {' AND '.join(conditions)} THEN {line} END"
-        return RowLines(line, sum(value.most_bytes + 1 for value in known))
+        return RowLines(line, sum(value.most_bytes + 1 for value in known), others)
 
 
 def _value(name: str, of: t.TypeEngine[Any], ours: str) -> ValueText | None:
-    column, target = "`{}`".format(name.replace("`", "``")), parsed(ours)
+    column, target = quoted(name), parsed(ours)
     if target is None or target.array:
         return None
     write = next((write for kinds, write in WRITERS if type(of) in kinds), None)

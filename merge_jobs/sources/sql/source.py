@@ -9,7 +9,8 @@ import contextlib
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -22,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config_schema.connect_wait import first_connections
 from config_schema.errors import StreamFactoryError
 from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, SourceKind
+from config_schema.model.sql_types import long_name
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import (
     ConnectFailed,
@@ -33,12 +35,12 @@ from merge_jobs.errors import (
 )
 from merge_jobs.misfit import INVALID_UTF8, Encoder, Reason
 from merge_jobs.process import shutdown
-from merge_jobs.sources import Since, SourceColumn, SourcePart
+from merge_jobs.sources import Hashing, Since, SourceColumn, SourcePart
 from merge_jobs.sources.sql.column_types import postgres_type
 from merge_jobs.sources.sql.dialects import DIALECTS
 from merge_jobs.sources.sql.driver_errors import error_code, meaning
 from merge_jobs.sources.sql.engine import source_engine
-from merge_jobs.sources.sql.mysql_lines import RowLines
+from merge_jobs.sources.sql.mysql_lines import HASHING, TAB, RowLines, hash_of, hash_of_line, key_literal, quoted
 from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
 from merge_jobs.sources.sql.since import condition
 from merge_jobs.sources.sql.tls import connecting_failed
@@ -49,6 +51,7 @@ log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2000
 LONG_ROWS_AT_ONCE = 64  # where a value can have any length: all of them are in memory
+MOST_NAMED = 3  # columns in a reason
 LONG = ("TEXT", "BLOB", "CLOB", "JSON", "MAX", "LONG", "XML", "IMAGE", "NULL")
 # What MySQL warns of where it gives another value: GROUP_CONCAT was cut, a result was too large, text was not valid.
 CUT_BY_SERVER = frozenset([1260, 1301, 1300, 1366])
@@ -158,20 +161,92 @@ class SqlAlchemySource:
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
         lines = self._lines(dataset, types)
         if lines is None:
-            return self._write_rows(dataset, types, into, part, ())
+            return self._write_rows(dataset, types, into, part)
         line: sa.ColumnElement[Any] = sa.literal_column(lines.line)
-        rows = unwritten = 0
-        for some in self._read(dataset, self._query(dataset, part, [line])):
-            written = [one for (one,) in some if one is not None]
-            into.write(b"".join([text for one in written for text in (one, b"\n")]))
-            rows += len(some)
-            unwritten += len(some) - len(written)
-            shutdown.check()
-        if unwritten:
-            judged = self._write_rows(dataset, types, into, part, (line.is_(None),))
-            if judged != unwritten:
-                raise RowsDiffer(self._where(dataset), unwritten, judged)
+        rows, judged = self._write_lines(dataset, self._query(dataset, part, [line]), into)
+        return rows + self._judge(dataset, types, into, part, line, judged)
+
+    def hashing(self, dataset: Dataset) -> Hashing:
+        """Return whether the server can hash the dataset's rows: MySQL can, if it can write each of their columns."""
+        is_mysql = self.place.kind is SourceKind.MYSQL
+        name = self._dialect.name
+        no_hashes = self._no_lines(self._modelled_lines(dataset)) if is_mysql else f"{name} hashes no rows"
+        native = [[name, repr(of)] for name, of in self._types_of(dataset)]
+        facts = {"hashing": HASHING, "columns": native}
+        return Hashing(facts, f"{name} has no row versions", no_hashes)
+
+    def copy_hashes(self, dataset: Dataset, into: BinaryIO) -> tuple[int, int]:
+        """Write a hash and the key of each row; return the number of rows, and of those that have no hash."""
+        columns = {column.name: column for column in dataset.columns}
+        key = replace(dataset, columns=tuple(columns[name] for name in dataset.primary_key))
+        parts = [hash_of(self._modelled_lines(dataset).line), TAB, self._modelled_lines(key).line]
+        line: sa.ColumnElement[Any] = sa.literal_column(f"CAST(CONCAT({', '.join(parts)}) AS BINARY)")
+        return self._write_lines(dataset, _select(dataset, self._schema, [line]), into)
+
+    def copy_rows_and_hashes(self, dataset: Dataset, types: Mapping[str, str], into: BinaryIO) -> int:
+        """Write each row with its hash behind it, 0 if it has none; return the number of rows."""
+        line: sa.ColumnElement[Any] = sa.literal_column(self._modelled_lines(dataset).line)
+        query = _select(dataset, self._schema, [line])
+        rows, judged = self._write_lines(dataset, query, into, lambda line: b"%b\t%d" % (line, hash_of_line(line)))
+        return rows + self._judge(dataset, types, into, SourcePart.ROWS, line, judged, hashed=True)
+
+    def copy_rows_of(
+        self, dataset: Dataset, types: Mapping[str, str], wanted: Sequence[tuple[int, str | None]], into: BinaryIO
+    ) -> int:
+        """Write the rows of hashes, each with the first column of its key; return their number."""
+        lines, rows = self._modelled_lines(dataset), 0
+        name = dataset.primary_key[0]
+        kind = next(long_name(column.type) for column in dataset.columns if column.name == name)
+        known = [(str(number), key_literal(text, kind)) for number, text in wanted]
+        for some in _within_bytes(known, self._settings["max_allowed_packet"] // 2):
+            hashes, keys = zip(*some, strict=True)
+            query = _select(dataset, self._schema, [sa.literal_column(lines.line)])
+            if all(keys):  # the index leaves few rows to hash
+                query = query.where(sa.literal_column(f"{quoted(name)} IN ({', '.join(keys)})"))
+            query = query.where(sa.literal_column(f"{hash_of(lines.line)} IN ({', '.join(hashes)})"))
+            rows += self._write_lines(dataset, query, into)[0]
         return rows
+
+    def snapshot_may_not_cover(self, dataset: Dataset) -> bool:
+        """Return whether the dataset is a view: its functions and tables may follow other transactions or none."""
+        with self._translate_errors(dataset):
+            return dataset.source_table in sa.inspect(self._session).get_view_names(schema=self._schema)
+
+    def _write_lines(
+        self,
+        dataset: Dataset,
+        query: sa.Select[*tuple[Any, ...]],
+        into: BinaryIO,
+        finished: Callable[[bytes], bytes] = bytes,
+    ) -> tuple[int, int]:
+        """Write the lines that the server gives; return their number, and the number of rows without one."""
+        lines = without = 0
+        for some in self._read(dataset, query):
+            written = [finished(line) for (line,) in some if line is not None]
+            into.write(b"".join([text for line in written for text in (line, b"\n")]))
+            lines += len(written)
+            without += len(some) - len(written)
+            shutdown.check()  # its driver cannot be stopped from another thread
+        return lines, without
+
+    def _judge(
+        self,
+        dataset: Dataset,
+        types: Mapping[str, str],
+        into: BinaryIO,
+        part: SourcePart | Since,
+        line: sa.ColumnElement[Any],
+        number: int,
+        *,
+        hashed: bool = False,
+    ) -> int:
+        """Write, by their values, the rows that the server gave no line for. Raises RowsDiffer or ValuesRejected."""
+        if not number:
+            return 0
+        written = self._write_rows(dataset, types, into, part, (line.is_(None),), hashed=hashed)
+        if written != number:
+            raise RowsDiffer(self._where(dataset), number, written)
+        return number
 
     def _write_rows(
         self,
@@ -179,16 +254,22 @@ class SqlAlchemySource:
         types: Mapping[str, str],
         into: BinaryIO,
         part: SourcePart | Since,
-        conditions: Sequence[sa.ColumnElement[bool]],
+        conditions: Sequence[sa.ColumnElement[bool]] = (),
+        *,
+        hashed: bool = False,
     ) -> int:
-        """Write rows by their drivers' values. Raises ValuesRejected if a column cannot contain one of them."""
+        """Write rows by their driver's values, and 0 behind them where hashes are; return their number.
+
+        Raises ValuesRejected if a column cannot contain one of the values.
+        """
         theirs = dict(self._types_of(dataset))
         columns = [column.name for column in dataset.columns]
-        writer = RowWriter(columns, [_encoder(types[name], theirs[name]) for name in columns])
-        narrow = frozenset(name for name in columns if isinstance(theirs[name], mysql.FLOAT))
-        rows = 0
-        query = self._query(dataset, part, _wanted(dataset, narrow)).where(*conditions)
-        for some in self._read(dataset, query):
+        encoders = [_encoder(types[name], theirs[name]) for name in columns]
+        wanted = _wanted(dataset, frozenset(name for name in columns if isinstance(theirs[name], mysql.FLOAT)))
+        if hashed:
+            columns, encoders, wanted = [*columns, ""], [*encoders, str], [*wanted, sa.literal_column("0")]
+        writer, rows = RowWriter(columns, encoders), 0
+        for some in self._read(dataset, self._query(dataset, part, wanted).where(*conditions)):
             into.write(writer.lines(some))
             rows += len(some)
             shutdown.check()  # its driver cannot be stopped from another thread
@@ -197,12 +278,29 @@ class SqlAlchemySource:
         return rows
 
     def _lines(self, dataset: Dataset, types: Mapping[str, str]) -> RowLines | None:
-        """Return how the server itself writes the rows; None if it cannot, or not surely within a packet."""
+        """Return how the server itself writes the rows; None if it cannot."""
         if self.place.kind is not SourceKind.MYSQL:
             return None
         theirs = dict(self._types_of(dataset))
         lines = RowLines.of([(column.name, theirs[column.name]) for column in dataset.columns], types)
-        return lines if lines is not None and lines.most_bytes <= self._settings["max_allowed_packet"] else None
+        return lines if self._no_lines(lines) is None else None
+
+    def _modelled_lines(self, dataset: Dataset) -> RowLines:
+        """Return the lines for the types of the model, which a job knows before there is a table."""
+        theirs = dict(self._types_of(dataset))
+        known = [column for column in dataset.columns if column.name in theirs]  # a missing one is an error later
+        return RowLines.of(
+            [(column.name, theirs[column.name]) for column in known],
+            {column.name: long_name(column.type) for column in known},
+        )
+
+    def _no_lines(self, lines: RowLines) -> str | None:
+        """Return why the server cannot write the rows, or not surely within a packet; None if it can."""
+        if lines.others:
+            return f"its server cannot surely write {', '.join(lines.others[:MOST_NAMED])} as the model has it"
+        if lines.most_bytes > self._settings["max_allowed_packet"]:
+            return "its rows may be longer than max_allowed_packet"
+        return None
 
     def _query(
         self, dataset: Dataset, part: SourcePart | Since, wanted: Sequence[sa.ColumnElement[Any]]
@@ -285,7 +383,7 @@ class SqlAlchemySource:
         """Yield the rows in parts. Raises errors for values that the driver cannot read, or that the server has cut."""
         with self._translate_errors(dataset):
             at_once = LONG_ROWS_AT_ONCE if self._has_long_values(dataset) else ROWS_AT_ONCE
-            streamed = self._session.execution_options(stream_results=True, max_row_buffer=at_once)
+            streamed = self._session.execution_options(stream_results=True, max_row_buffer=at_once, compiled_cache=None)
             parts = iter(streamed.execute(statement).partitions(at_once))
         while True:
             with self._translate_errors(dataset):
@@ -347,6 +445,21 @@ class SqlAlchemySource:
         return +counts
 
 
+def _within_bytes(wanted: Iterable[tuple[str, str]], most: int) -> Iterator[list[tuple[str, str]]]:
+    """Yield the pairs in parts of at most so many characters, with commas."""
+    part: list[tuple[str, str]] = []
+    length = 0
+    for one in wanted:
+        more = sum(map(len, one)) + 4
+        if part and length + more > most:
+            yield part
+            part, length = [], 0
+        part.append(one)
+        length += more
+    if part:
+        yield part
+
+
 def _is_utf8(raw: bytes) -> bool:
     try:
         raw.decode()
@@ -382,6 +495,23 @@ def select_text(of: Database, dataset: Dataset, part: SourcePart | Since = Sourc
     if isinstance(part, Since):
         query = query.where(condition(part, of.kind))
     return str(query.compile(dialect=dialect))
+
+
+def hashes_text(of: Database, dataset: Dataset) -> str:
+    """Return the query for the hash and the key of each row, as MySQL runs it for its `:line` of each row."""
+    return _lines_text(of, dataset, f"CONCAT({hash_of(':line')}, {TAB}, :key_line)")
+
+
+def rows_of_hashes_text(of: Database, dataset: Dataset) -> str:
+    """Return the query for the rows of some hashes, as MySQL runs it for its `:line` of each row."""
+    keys = f"{quoted(dataset.primary_key[0])} IN (:keys)"
+    return _lines_text(of, dataset, ":line", f"{keys} AND {hash_of(':line')} IN (:hashes)")
+
+
+def _lines_text(of: Database, dataset: Dataset, line: str, *conditions: str) -> str:
+    wanted: list[sa.ColumnElement[Any]] = [sa.literal_column(line)]
+    query = _select(dataset, inspected_schema(of), wanted).where(*map(sa.literal_column, conditions))
+    return str(query.compile(dialect=mysql.dialect()))
 
 
 def _select(

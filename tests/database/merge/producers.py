@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from airflow_plugin.demo.postgres import free_port
-from config_schema.model import Database, Ecosystem, SourceKind
+from config_schema.model import Database, Dataset, Ecosystem, SourceKind
 from tests.database.conftest import Merging
 
 
@@ -147,3 +147,22 @@ def read_from(made: Merging, producer: SqliteProducer | MariaProducer) -> None:
 
     more = {"ecosystem": property(ecosystem), "secrets": property(lambda self: {**of_secrets(self), **login})}
     made.__class__ = type("OtherMerging", (type(made),), more)
+
+
+def compare_with(truth: Merging, made: Merging, producer: SqliteProducer | MariaProducer) -> None:
+    """Let the laws compare with what the producer's driver reads, written down as PostgreSQL has it in `truth`."""
+
+    def source_rows(dataset: Dataset) -> Any:
+        names = ", ".join(f"`{column.name}`" for column in dataset.columns)
+        types = ", ".join(f'"{column.name}" {column.type}' for column in dataset.columns)
+        truth.execute(f'DROP TABLE IF EXISTS "{dataset.name}"; CREATE TABLE "{dataset.name}" ({types})')
+        with closing(producer.connect()) as theirs, closing(truth.source.connect()) as ours:
+            cursor = theirs.cursor()
+            cursor.execute(f"SELECT {names} FROM {dataset.name}")
+            marks = ", ".join("%s" for _ in dataset.columns)
+            with ours, ours.cursor() as writer:
+                for row in cursor.fetchall():
+                    writer.execute(f'INSERT INTO "{dataset.name}" VALUES ({marks})', row)
+        return {key: row for key, row, _ in truth._rows(truth.source, "public", dataset.name, dataset)}
+
+    made.source_rows = source_rows  # type: ignore[method-assign]

@@ -30,7 +30,7 @@ from merge_jobs.run import request
 from merge_jobs.run.flags import ModelFlags, StoreFlags
 from merge_jobs.run.job import run
 from merge_jobs.sources.sql.source import NoSnapshot
-from tests.database.merge.producers import MariaProducer, execute, read_from
+from tests.database.merge.producers import MariaProducer, compare_with, execute, read_from
 
 PEOPLE = Dataset(
     "people",
@@ -76,24 +76,8 @@ def case(merging, producer):
     made = merging("SELECT 1")
     made.datasets = (PEOPLE, PETS)
     execute(producer, TABLES)
-    truth = merging("SELECT 1")  # a database in which the producer's rows are written down as PostgreSQL has them
-
     read_from(made, producer)
-
-    def source_rows(dataset: Dataset):
-        names = ", ".join(f'"{column.name}"' for column in dataset.columns)
-        types = ", ".join(f'"{column.name}" {column.type}' for column in dataset.columns)
-        truth.execute(f'DROP TABLE IF EXISTS "{dataset.name}"; CREATE TABLE "{dataset.name}" ({types})')
-        with closing(producer.connect()) as theirs, closing(truth.source.connect()) as ours:
-            cursor = theirs.cursor()
-            cursor.execute(f"SELECT {names.replace(chr(34), '`')} FROM {dataset.name}")
-            marks = ", ".join("%s" for _ in dataset.columns)
-            with ours, ours.cursor() as writer:
-                for row in cursor.fetchall():
-                    writer.execute(f'INSERT INTO "{dataset.name}" VALUES ({marks})', row)
-        return {key: row for key, row, _ in truth._rows(truth.source, "public", dataset.name, dataset)}
-
-    made.source_rows = source_rows
+    compare_with(merging("SELECT 1"), made, producer)
     return made
 
 
@@ -155,18 +139,21 @@ def test_such_a_database_is_described_as_it_is_modelled(case, producer):
 def test_all_datasets_come_from_one_snapshot(case, producer, monkeypatch):
     from merge_jobs.sources.sql.source import SqlAlchemySource
 
-    read = SqlAlchemySource.copy_out
     changed = []
 
-    def copy_out(self, *arguments):
-        dataset, *_ = arguments
-        rows = read(self, *arguments)
-        if not changed:  # the other dataset changes while the first has been read
-            changed.append(dataset.name)
-            execute(producer, "DELETE FROM pets; DELETE FROM people")
-        return rows
+    def then_changed(read):
+        def copy(self, *arguments):
+            dataset, *_ = arguments
+            rows = read(self, *arguments)
+            if not changed:  # the other dataset changes while the first has been read
+                changed.append(dataset.name)
+                execute(producer, "DELETE FROM pets; DELETE FROM people")
+            return rows
 
-    monkeypatch.setattr(SqlAlchemySource, "copy_out", copy_out)
+        return copy
+
+    for reads in ("copy_out", "copy_rows_and_hashes"):
+        monkeypatch.setattr(SqlAlchemySource, reads, then_changed(getattr(SqlAlchemySource, reads)))
     if producer.kind is SourceKind.SQLITE:
         with closing(producer.connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")  # else a reader keeps the writer out

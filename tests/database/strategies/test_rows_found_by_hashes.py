@@ -17,7 +17,7 @@ from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
-from merge_jobs.strategies.row_hashes import RowHashes
+from merge_jobs.strategies.row_hashes import RecordHashes
 from merge_jobs.strategies.selection import StrategyOption
 from tests.conftest import FreshDatabase
 
@@ -262,14 +262,14 @@ def of_file(merging, tmp_path_factory, postgres):
 
 def meanwhile(monkeypatch, step, change):
     """Do `change` between the pass of hashes and the pass of rows, once."""
-    done, changed = getattr(RowHashes, step), []
+    done, changed = getattr(RecordHashes, step), []
 
     def first_changed(self, *arguments):
         if not changed:
             changed.append(change())
         return done(self, *arguments)
 
-    monkeypatch.setattr(RowHashes, step, first_changed)
+    monkeypatch.setattr(RecordHashes, step, first_changed)
     return changed
 
 
@@ -308,7 +308,7 @@ def test_a_first_load_and_a_full_batch_read_rows_and_hashes_in_one_pass(of_file,
         of_file.merge(LIVE)
         of_file.write({**ROWS, 5: "five"})
     passes = []
-    copy = RowHashes._copy
+    copy = RecordHashes._copy
 
     def then_replaced(self, *arguments, **parts):
         copied = copy(self, *arguments, **parts)
@@ -317,7 +317,7 @@ def test_a_first_load_and_a_full_batch_read_rows_and_hashes_in_one_pass(of_file,
         return copied
 
     with monkeypatch.context() as patch:
-        patch.setattr(RowHashes, "_copy", then_replaced)
+        patch.setattr(RecordHashes, "_copy", then_replaced)
         of_file.run(LIVE, strategy=wanted)
     assert passes == ["rows_and_hashes"]
     assert reported(of_file.merge(LIVE)) == (

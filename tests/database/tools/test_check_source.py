@@ -10,7 +10,16 @@ import psycopg2
 import pytest
 
 from airflow_plugin.demo.postgres import free_port
-from config_schema.model import Column, Consistency, Cursor, Dataset, DatasetSink, DatasetStrategy, Milestoning
+from config_schema.model import (
+    Column,
+    Consistency,
+    Cursor,
+    Dataset,
+    DatasetSink,
+    DatasetStrategy,
+    Milestoning,
+    SourceKind,
+)
 from config_schema.source_check import (
     MOST_COLUMNS,
     MOST_DATASETS,
@@ -345,7 +354,17 @@ def other(merging, producer, monkeypatch):
     return made
 
 
-def test_sqlite_and_mariadb_are_looked_at_as_postgresql_is(other):
+STRATEGIES_OF = {
+    SourceKind.SQLITE: {(name, "full", "SQLite hashes no rows") for name in ("owners", "people", "pets")},
+    SourceKind.MYSQL: {
+        ("owners", "key_hash_diff", "MySQL has no row versions"),
+        ("people", "full", "its server cannot surely write raw as the model has it"),
+        ("pets", "key_hash_diff", "MySQL has no row versions"),
+    },
+}
+
+
+def test_sqlite_and_mariadb_are_looked_at_as_postgresql_is(other, producer):
     people = dataset("people", id="bigint", name="text", amount="numeric", raw="smallint")
     owners = Dataset("owners", (Column("owner", "bigint", nullable=False),), ("owner",))
     check = found(other, people, dataset("pets", id="bigint"), owners, dataset("poeple", id="bigint"))
@@ -356,7 +375,7 @@ def test_sqlite_and_mariadb_are_looked_at_as_postgresql_is(other):
         (NOTE, "pets", "DF5603"),
         (ERROR, "poeple", "DF5102"),
     ]
-    assert {(one.strategy, one.why) for one in check.datasets} == {("full", "the source is not PostgreSQL")}
+    assert {(one.name, one.strategy, one.why) for one in check.datasets} == STRATEGIES_OF[producer.kind]
     assert [one.name for one in check.datasets] == ["owners", "people", "pets"]
 
 

@@ -449,6 +449,22 @@ def test_a_producer_elsewhere_is_read_in_its_dialect(merging):
         assert "ACCESS SHARE" not in text
 
 
+def test_only_a_producer_that_hashes_its_rows_is_read_by_hashes(merging):
+    case = merging(TABLE)
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
+
+    def rendered(kind: SourceKind) -> str:
+        store = replace(stream.store, source=replace(stream.store.source, kind=kind))
+        return rendered_sql("key_hash_diff", replace(stream, store=store), dataset, stream.platform.merge_store)
+
+    text = rendered(SourceKind.MYSQL)
+    hashed = "CAST(CONV(LEFT(MD5(:line), 16), 16, -10) AS SIGNED)"
+    assert f"SELECT CONCAT({hashed}, x'09', :key_line) \nFROM customers;" in text
+    assert f"SELECT :line \nFROM customers \nWHERE `id` IN (:keys) AND {hashed} IN (:hashes);" in text
+    with pytest.raises(UnknownName):
+        rendered(SourceKind.SQLITE)
+
+
 # --- the command
 
 

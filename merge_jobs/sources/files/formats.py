@@ -1,7 +1,8 @@
 """Readers of the formats: each yields rows with the line that they stand in, or the row's number in a Parquet file.
 
 What a reader does not understand is refused with the file and the line. Values are as the format has them: texts of
-CSV, JSON's own types, Arrow's as Python has them.
+CSV, JSON's own types, Arrow's as Python has them. Where pyarrow is there, CSV and Parquet are also given as columns, or
+as lines of COPY's text format, so that no value passes through Python; whatever is not certain is given as rows.
 """
 
 from __future__ import annotations
@@ -14,19 +15,27 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import islice
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from config_schema.model import Column, FileFormat, FileOptions
 from config_schema.model.sql_types import long_name, parsed
 from merge_jobs.errors import SourceColumnMissing
 from merge_jobs.sources.files.errors import FolderNotRead, FormatBroken
+from merge_jobs.sources.files.utf8_lines import Utf8Lines
+
+if TYPE_CHECKING:
+    from merge_jobs.sources.values.arrow_text import ArrowColumn
 
 LONGEST_LINE = 64 << 20  # bytes of JSON; characters of a field of CSV
 ROWS_AT_ONCE, BYTES_AT_ONCE = 1000, 8 << 20  # a part ends with whichever comes first
+ROWS_OF_COLUMNS = 16_000  # at once, of Parquet
 Row = tuple[int, Sequence[Any]]  # the line, and a value for each column
 JSON_TYPES = ("json", "jsonb")
+DAMAGED = (OSError, ValueError, RecursionError)  # and so are Arrow's errors
 NO_HEAD = "Correct the names in the model, or let the file begin with a line of its columns' names (it is not shown)"
 csv.field_size_limit(LONGEST_LINE)
 
@@ -41,14 +50,77 @@ def format_of(options: FileOptions, name: str) -> FileFormat | None:
     )
 
 
+@dataclass(frozen=True)
+class RowPart:
+    """Rows of a file, each with its line; `are_texts` where no value is anything else, or NULL."""
+
+    rows: Sequence[Row]
+    are_texts: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class LinePart:
+    """Rows of a file as lines of COPY's text format, with values that their columns take."""
+
+    lines: bytes
+    number: int
+
+    def __len__(self) -> int:
+        return self.number
+
+
+@dataclass(frozen=True)
+class ColumnPart:
+    """Rows of a file as columns; `first` is the number of the first row, `damaged` the error for one that is none."""
+
+    columns: Sequence[ArrowColumn]
+    first: int
+    damaged: Callable[[int], FormatBroken]
+
+    def __len__(self) -> int:
+        return len(self.columns[0].array)
+
+    def rows(self) -> list[Row]:
+        """Return them as rows. Raises FormatBroken for a value that Python cannot have."""
+        try:
+            return list(enumerate(zip(*(column.values() for column in self.columns), strict=True), self.first))
+        except DAMAGED as error:
+            raise self.damaged(self.first + self._first_damaged()) from error
+
+    def _first_damaged(self) -> int:
+        for i in range(len(self)):
+            try:
+                for column in self.columns:
+                    list(column.values(i))
+            except DAMAGED:
+                return i
+        return 0
+
+
+Part = RowPart | LinePart | ColumnPart
+
+
 class Reader:
-    """A file of a dataset, being read. `names` are the columns that it has; None for a format that has none."""
+    """A file of a dataset, being read. `names` are the columns that it has; None for a format that has none.
+
+    `types` are the columns' in the merge store: with them, lines of CSV are given as they are where that is certain.
+    """
 
     def __init__(
-        self, where: str, name: str, stream: BinaryIO, options: FileOptions, columns: Sequence[Column]
+        self,
+        where: str,
+        name: str,
+        stream: BinaryIO,
+        options: FileOptions,
+        columns: Sequence[Column],
+        types: Sequence[str] | None = None,
     ) -> None:
         """Read the head of the file. Raises SourceColumnMissing, and FormatBroken."""
         self._where, self._name, self._options, self._columns = where, name, options, columns
+        self._types, self._are_texts = types, False
         kind = format_of(options, name)
         if kind is None:
             raise self._unreadable("its ending says no format", todo="Give `format` in `files` of the dataset")
@@ -57,7 +129,7 @@ class Reader:
                 raise self._unreadable("it is no whole gzip file", 1)
             stream.seek(0)
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
-        self._line = 1
+        self._line, self._lines_read = 1, 0
         self._read, self._row_from = 0, 0  # bytes, of CSV characters: in all, and before the row
         self._text: io.TextIOWrapper | None = None
         self.names: Sequence[str] | None
@@ -76,18 +148,25 @@ class Reader:
             self._text.detach()
             self._text = None
 
-    def parts(self) -> Iterator[list[Row]]:
+    def parts(self) -> Iterator[Part]:
         """Yield the rows, some at a time. Raises FormatBroken with the line."""
         while True:
-            part, end = [], self._read + BYTES_AT_ONCE
+            rows: list[Row] = []
+            other, end = None, self._read + BYTES_AT_ONCE
             with self._whole_gzip():
-                for row in islice(self._rows, ROWS_AT_ONCE):
-                    part.append(row)
+                for found in islice(self._rows, ROWS_AT_ONCE):
+                    if not isinstance(found, tuple):
+                        other = found
+                        break
+                    rows.append(found)
                     if self._read >= end:
                         break
-            if not part:
+            if not rows and other is None:
                 return
-            yield part
+            if rows:
+                yield RowPart(rows, self._are_texts)
+            if other is not None:
+                yield other
 
     @contextmanager
     def _whole_gzip(self) -> Iterator[None]:
@@ -98,11 +177,12 @@ class Reader:
 
     # --- CSV
 
-    def _csv(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row]]:
-        encoding = "utf-8-sig" if self._options.encoding == "utf-8" else self._options.encoding
-        self._text = io.TextIOWrapper(stream, encoding, errors="strict", newline="")
+    def _csv(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row | Part]]:
+        self._are_texts = self._types is not None
+        lines = Utf8Lines(stream, LONGEST_LINE) if self._options.encoding == "utf-8" else None
+        readline = self._readline(stream) if lines is None else lines.readline
         reader = csv.reader(
-            self._lines_of_csv(self._text),
+            self._lines_of_csv(readline),
             delimiter=self._options.delimiter,
             quotechar=self._options.quote,
             strict=True,
@@ -112,21 +192,57 @@ class Reader:
             raise self._unreadable("it is empty, and has no line with the columns' names", 1)
         self._check_once(header, 1)
         self._check(header, may_be_a_row=True)
-        return header, self._csv_rows(reader, header)
+        rows = self._csv_rows(reader, header)
+        if lines is None or self._types is None:
+            return header, rows
+        return header, self._csv_pieces(lines, header, self._types, rows)
 
-    def _lines_of_csv(self, text: io.TextIOWrapper) -> Iterator[str]:
-        while line := text.readline(LONGEST_LINE + 1):
+    def _readline(self, stream: BinaryIO) -> Callable[[], str]:
+        self._text = io.TextIOWrapper(stream, self._options.encoding, errors="strict", newline="")
+        return partial(self._text.readline, LONGEST_LINE + 1)
+
+    def _lines_of_csv(self, readline: Callable[[], str]) -> Iterator[str]:
+        while line := readline():
             self._read += len(line)
+            self._lines_read += 1
             if self._read - self._row_from > LONGEST_LINE:
                 raise self._unreadable(f"a row of it has more than {LONGEST_LINE >> 20} million characters", self._line)
             yield line
+
+    def _csv_pieces(
+        self, lines: Utf8Lines, header: Sequence[str], types: Sequence[str], rows: Iterator[Row]
+    ) -> Iterator[Row | Part]:
+        """Yield pieces of whole lines as they are where that is certain, and the rows of all others."""
+        from merge_jobs.sources.files.csv_text import certain_lines
+
+        at = [header.index(one.name) for one in self._columns]
+        certain = certain_lines(self._options, header, at, types)
+        lines.unread()
+        while certain is not None and certain.is_possible:
+            while lines.is_within_piece:
+                row = next(rows, None)
+                if row is None:
+                    return
+                yield row
+            self._line = self._lines_read + 1
+            piece = lines.piece()
+            if not piece:
+                return
+            text = certain.text(piece) if len(piece) <= LONGEST_LINE else None
+            if text is not None:
+                number = text.count(b"\n")
+                self._read, self._lines_read = self._read + len(piece), self._lines_read + number
+                yield LinePart(text, number)
+            elif not lines.split(piece):
+                lines.read(piece)
+        yield from rows
 
     def _csv_rows(self, reader: Any, header: Sequence[str]) -> Iterator[Row]:
         places = {name: i for i, name in enumerate(header)}
         at, null, width = [places[one.name] for one in self._columns], self._options.null, len(header)
         while True:
-            line = reader.line_num + 1
             record = self._record(reader)
+            line = self._line
             if record is None:
                 return
             if len(record) != width:
@@ -138,7 +254,7 @@ class Reader:
             yield line, [None if record[i] == null else record[i] for i in at]
 
     def _record(self, reader: Any) -> list[str] | None:
-        self._line, self._row_from = reader.line_num + 1, self._read
+        self._line, self._row_from = self._lines_read + 1, self._read
         line = self._line
         try:
             record: list[str] | None = next(reader, None)
@@ -192,7 +308,7 @@ class Reader:
 
     # --- Parquet
 
-    def _parquet(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row]]:
+    def _parquet(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row | Part]]:
         try:
             import pyarrow as pa
             from pyarrow import parquet
@@ -208,25 +324,29 @@ class Reader:
         names = list(file.schema_arrow.names)
         self._check_once([name for name in names if any(name == one.name for one in self._columns)])
         self._check(names)
-        return names, self._parquet_rows(file)
+        return names, self._parquet_columns(file)
 
-    def _parquet_rows(self, file: Any) -> Iterator[Row]:
+    def _parquet_columns(self, file: Any) -> Iterator[Part]:
         import pyarrow as pa
+
+        from merge_jobs.sources.values.arrow_text import ArrowColumn
 
         # A text in a column of JSON is JSON, as other databases have it.
         takes = [_json_text if _is_json(one) else _nested_as_json for one in self._columns]
         wanted, number = [one.name for one in self._columns], 0
         try:
             for batch in file.iter_batches(batch_size=_rows_of_parquet(file.metadata), columns=wanted):
-                columns = [_values(batch.column(name), take) for name, take in zip(wanted, takes, strict=True)]
-                of_a_row = batch.nbytes // max(1, batch.num_rows)
-                for row in zip(*columns, strict=True):
-                    number, self._read = number + 1, self._read + of_a_row
-                    self._line = number
-                    yield number, row
-        except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
-            what = "a part of it is damaged, or of a type that Python cannot have"
-            raise self._unreadable(what, number + 1) from error
+                columns = [
+                    ArrowColumn(batch.column(name), partial(_values, take=take))
+                    for name, take in zip(wanted, takes, strict=True)
+                ]
+                yield ColumnPart(columns, number + 1, self._damaged)
+                number += batch.num_rows
+        except (pa.ArrowException, *DAMAGED) as error:
+            raise self._damaged(number + 1) from error
+
+    def _damaged(self, number: int) -> FormatBroken:
+        return self._unreadable("a part of it is damaged, or of a type that Python cannot have", number)
 
     # --- of all
 
@@ -309,7 +429,7 @@ def _rows_of_parquet(metadata: Any) -> int:
     """Return how many rows are read at once: fewer where they are large."""
     groups = map(metadata.row_group, range(metadata.num_row_groups))
     largest = max((one.total_byte_size // max(1, one.num_rows) for one in groups), default=1)
-    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // max(1, largest)))
+    return max(1, min(ROWS_OF_COLUMNS, BYTES_AT_ONCE // max(1, largest)))
 
 
 # What Python's reader of CSV says, which is nothing of the file's.

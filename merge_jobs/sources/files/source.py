@@ -10,8 +10,9 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset, FileOptions, FilesTaken
@@ -21,13 +22,18 @@ from merge_jobs.misfit import Encoder, Misfit, Reason
 from merge_jobs.process import shutdown
 from merge_jobs.sources import Since, SourceColumn, SourcePart
 from merge_jobs.sources.files.errors import FileChanged, FilesMissing, ValueOfFileRefused
-from merge_jobs.sources.files.formats import Reader, Row
+from merge_jobs.sources.files.formats import ColumnPart, LinePart, Part, Reader, Row, RowPart
 from merge_jobs.sources.files.opened import readable
 from merge_jobs.sources.files.storage import FoundFile, Storage, matches, storage_of
 from merge_jobs.sources.values.encoders import encoder
 from merge_jobs.sources.values.row_writer import line, misfit_of
 
+if TYPE_CHECKING:
+    from merge_jobs.sources.values.arrow_text import ColumnWriter
+
 log = logging.getLogger(__name__)
+
+LARGE = 1 << 18  # bytes of a CSV file from which on it is worth loading pyarrow
 
 
 class FilesSource:
@@ -75,13 +81,12 @@ class FilesSource:
         """
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
         assert part is SourcePart.ROWS, "the model's rules refuse the strategy cursor for files"
-        names = [column.name for column in dataset.columns]
-        encoders = [encoder(types[name]) for name in names]
+        writer = _PartWriter(self._where(dataset), dataset, types)
         rows = 0
         for file in self._files[dataset.name]:
-            with self._reader(dataset, file) as reader:
+            with self._reader(dataset, file, writer.types_for(file)) as reader:
                 for some in reader.parts():
-                    into.write(self._lines(dataset, file, names, encoders, some))
+                    into.write(writer.lines(file, some))
                     rows += len(some)
                     shutdown.check()
             if self._storage.find(file.name) != file:
@@ -118,12 +123,12 @@ class FilesSource:
         return found
 
     @contextmanager
-    def _reader(self, dataset: Dataset, file: FoundFile) -> Iterator[Reader]:
+    def _reader(self, dataset: Dataset, file: FoundFile, types: Sequence[str] | None = None) -> Iterator[Reader]:
         """Read a file. What is wrong in one that has changed meanwhile, or has gone, is FileChanged."""
         where = self._where(dataset)
         try:
             with readable(self._storage.open(file.name), f"{where}: {file.name}") as stream:
-                reader = Reader(where, file.name, stream, options_of(dataset), dataset.columns)
+                reader = Reader(where, file.name, stream, options_of(dataset), dataset.columns, types)
                 try:
                     yield reader
                 finally:
@@ -133,14 +138,47 @@ class FilesSource:
                 raise FileChanged(where, file.name) from error
             raise
 
-    def _lines(
-        self, dataset: Dataset, file: FoundFile, names: Sequence[str], encoders: Sequence[Encoder], part: Sequence[Row]
-    ) -> bytes:
+
+class _PartWriter:
+    """Writes parts of a dataset's files as lines: by columns where that is possible, and otherwise row by row."""
+
+    def __init__(self, where: str, dataset: Dataset, types: Mapping[str, str]) -> None:
+        self._where = where
+        self._names = [column.name for column in dataset.columns]
+        self._types = [types[name] for name in self._names]
+        self._encoders = [encoder(one) for one in self._types]
+        self._columns: ColumnWriter | None = None
+
+    def types_for(self, file: FoundFile) -> Sequence[str] | None:
+        """Return the types by which a reader may give lines as they are; None for a file that is not worth it."""
+        return self._types if file.size >= LARGE and find_spec("pyarrow") is not None else None
+
+    def lines(self, file: FoundFile, part: Part) -> bytes:
+        """Return the lines of a part. Raises ValueOfFileRefused, and FormatBroken."""
+        if isinstance(part, LinePart):
+            return part.lines
+        written = self._by_columns(part)
+        if written is not None:
+            return written
+        rows = part.rows() if isinstance(part, ColumnPart) else part.rows
         try:
-            return "".join([line(row, encoders) for _, row in part]).encode()
+            return "".join([line(row, self._encoders) for _, row in rows]).encode()
         except (Misfit, UnicodeEncodeError):
-            number, column, reason = _first_misfit(part, names, encoders)
-            raise ValueOfFileRefused(self._where(dataset), file.name, number, column, reason) from None
+            number, column, reason = _first_misfit(rows, self._names, self._encoders)
+            raise ValueOfFileRefused(self._where, file.name, number, column, reason) from None
+
+    def _by_columns(self, part: RowPart | ColumnPart) -> bytes | None:
+        if isinstance(part, RowPart) and not part.are_texts:
+            return None
+        if self._columns is None:  # pyarrow is loaded for those who need it
+            from merge_jobs.sources.values.arrow_text import ColumnWriter
+
+            self._columns = ColumnWriter(self._types, self._encoders)
+        if isinstance(part, RowPart):
+            from merge_jobs.sources.files.csv_text import columns_of
+
+            return self._columns.lines(columns_of(part.rows))
+        return self._columns.lines(part.columns)
 
 
 def options_of(dataset: Dataset) -> FileOptions:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn, assert_never
@@ -30,7 +31,7 @@ from merge_jobs.errors import DatabaseFailed
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.sources.sql.engine import source_engine
+from merge_jobs.sources.sql.engine import source_engine, take_snapshot
 
 APPLICATION = "merge-job describe"
 WILDCARD = re.compile(r"[*?\[]")
@@ -115,8 +116,10 @@ def described(
     A table without a key that is unique and never NULL is left out, and so is whatever no batch could read. Raises
     StreamFactoryError, also for the name of a table that does not exist.
     """
-    with open_source(place, APPLICATION) as source:
-        tables = found_tables(place, source)
+    # A person may name a file by a link.
+    real = replace(place, database=os.path.realpath(place.database)) if place.kind is SourceKind.SQLITE else place
+    with open_source(real, APPLICATION) as source:
+        tables = found_tables(real, source)
         where = f"{source.where}, schema {place.schema}"
     _check_choice(where, choice, [table.name for table in tables])
     found = sorted_tables((table for table in tables if choice.takes(table.name)), choice.wanted)
@@ -173,7 +176,7 @@ def _session(place: ConnectionInfo, where: str) -> Iterator[sa.Connection]:
             # Types that it does not know: see column_types.py.
             warnings.simplefilter("ignore", SAWarning)
             if place.kind is SourceKind.SQLITE:
-                connection.exec_driver_sql("BEGIN")  # one state of the file, whatever others do
+                take_snapshot(connection, place, where)  # one state of the file, whatever others do
             yield connection
     except SQLAlchemyError as error:
         what = f"its catalogue cannot be read ({type(error).__name__})"

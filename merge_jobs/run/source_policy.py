@@ -72,8 +72,11 @@ def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
     """
     files = None if hosts is None else [one.removeprefix(FILE) for one in hosts if one.startswith(FILE)]
     is_folder = source.kind is SourceKind.FILES and source.is_on_disk
-    if not source.is_on_disk or not files:
-        return replace(source, database=_real_path(source.database, is_folder)) if is_folder else source
+    if not source.is_on_disk:
+        return source
+    if not files:
+        path = source.database if is_folder else os.path.abspath(source.database)
+        return replace(source, database=_real_path(path, is_folder))
     real = _real_path(source.database, is_folder)
     if not any(_holds(path, real + "/" if is_folder else real) for path in files if path.startswith("/")):
         todo = "Run dagfactory bootstrap, or add it to allowed.source_files"

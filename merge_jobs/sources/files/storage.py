@@ -18,11 +18,10 @@ from config_schema.model.claims import WILD
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
 from merge_jobs.sources.files.s3 import OpenedObject, S3Client
+from merge_jobs.sources.without_links import opened_without_links
 
 BUFFER_BYTES = 1 << 20
 MOST_FILES = 1_000_000  # their names are in memory
-# How a folder above a file is opened: the job need not be allowed to list it.
-PASSED = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
 
 
 @dataclass(frozen=True, order=True)
@@ -99,7 +98,7 @@ class LocalFolder:
                 retryable=False,
             )
         try:
-            opened = os.fdopen(_opened_without_links(real), "rb")
+            opened = os.fdopen(opened_without_links(real), "rb")
         except OSError as error:
             raise self._not_read(error) from error
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
@@ -148,24 +147,11 @@ class LocalFolder:
 
 @contextmanager
 def _opened_folder(path: Path) -> Iterator[int]:
-    opened = _opened_without_links(path, os.O_DIRECTORY)
+    opened = opened_without_links(path, os.O_DIRECTORY)
     try:
         yield opened
     finally:
         os.close(opened)
-
-
-def _opened_without_links(path: Path, flags: int = 0) -> int:
-    """Open a path without links: one that has come meanwhile is an error. A pipe that nobody writes to is no wait."""
-    folder = os.open("/", PASSED)
-    try:
-        for part in path.parts[1:-1]:
-            inner = os.open(part, PASSED | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | flags, dir_fd=folder)
-    finally:
-        os.close(folder)
 
 
 class Bucket:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
@@ -20,7 +17,8 @@ from config_schema.model import SourceKind
 from merge_jobs.database.connections import CONNECT_SECONDS, KEEPALIVE, ConnectionInfo
 from merge_jobs.errors import ConnectFailed
 from merge_jobs.process.signal_mask import start_without_signals
-from merge_jobs.sources.sql.dialects import DIALECTS, LOCK_SECONDS
+from merge_jobs.sources.sql.dialects import DIALECTS
+from merge_jobs.sources.sql.sqlite_file import check_side_files, open_file
 from merge_jobs.sources.sql.tls import driver_arguments
 
 # For all of a login: a host may have several addresses, and each is tried for as long as the driver waits for one.
@@ -36,7 +34,7 @@ def source_engine(place: ConnectionInfo, where: str) -> sa.Engine:
     dialect = DIALECTS[place.kind]
     try:
         if place.kind is SourceKind.SQLITE:
-            engine = sa.create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_file(place.database))
+            engine = sa.create_engine("sqlite://", poolclass=NullPool, creator=lambda: open_file(place.database, where))
         else:
             address = URL.create(dialect.driver, place.user, place.password, place.host, place.port, place.database)
             arguments = CONNECT_ARGUMENTS.get(place.kind, {}) | driver_arguments(place, where)
@@ -92,8 +90,9 @@ def _watch(connected: socket.socket | None) -> None:
             connected.setsockopt(socket.IPPROTO_TCP, option, KEEPALIVE[f"keepalives_{seconds}"])
 
 
-def _open_file(path: str) -> sqlite3.Connection:
-    """Open exactly this file, whatever characters its name has, and never create one."""
-    address = f"file://{quote(os.path.abspath(path))}?mode=ro"
-    # The driver's own BEGIN comes only before a write: ours is to open the snapshot.
-    return sqlite3.connect(address, LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+def take_snapshot(session: sa.Connection, place: ConnectionInfo, where: str) -> None:
+    """Begin the transaction in which everything is read. Raises the driver's errors, and StreamFactoryError."""
+    for statement in DIALECTS[place.kind].snapshot:
+        session.exec_driver_sql(statement)
+    if place.kind is SourceKind.SQLITE:
+        check_side_files(place.database, where)

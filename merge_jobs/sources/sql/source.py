@@ -39,7 +39,7 @@ from merge_jobs.sources import Hashing, Since, SourceColumn, SourcePart
 from merge_jobs.sources.sql.column_types import postgres_type
 from merge_jobs.sources.sql.dialects import DIALECTS
 from merge_jobs.sources.sql.driver_errors import error_code, meaning
-from merge_jobs.sources.sql.engine import source_engine
+from merge_jobs.sources.sql.engine import source_engine, take_snapshot
 from merge_jobs.sources.sql.mysql_lines import HASHING, TAB, RowLines, hash_of, hash_of_line, key_literal, quoted
 from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
 from merge_jobs.sources.sql.since import condition
@@ -130,8 +130,7 @@ class SqlAlchemySource:
                 self._check_table(dataset, known)
         with self._translate_errors():
             self._session.rollback()
-            for statement in self._dialect.snapshot:
-                self._session.exec_driver_sql(statement)
+            take_snapshot(self._session, self.place, self.where)
             self._settings = self._settings_now()
         return datetime.now(UTC)
 

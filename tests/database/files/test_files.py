@@ -457,14 +457,14 @@ def test_a_folder_that_becomes_a_link_before_a_file_is_opened_is_not_followed(fo
 
 
 def test_a_folder_that_becomes_a_link_before_it_is_listed_is_not_followed(folder, linked, monkeypatch):
-    opened = storage_module._opened_without_links
+    opened = storage_module.opened_without_links
 
     def opening(path, flags=0):
         if path == folder.path / "in":
             linked()
         return opened(path, flags)
 
-    monkeypatch.setattr(storage_module, "_opened_without_links", opening)
+    monkeypatch.setattr(storage_module, "opened_without_links", opening)
     with pytest.raises(FolderNotRead):
         list(LocalFolder(folder.path, "here").files("in/*.csv"))
 
@@ -476,13 +476,13 @@ def test_only_folders_that_a_pattern_names_are_opened_and_a_ring_of_links_counts
     for ring in ("ring.csv", "2026-ring", "2026-01/ring"):
         (folder.path / ring).symlink_to(folder.path / ring)
     walked = []
-    opened = storage_module._opened_without_links
+    opened = storage_module.opened_without_links
 
     def opening(path, flags=0):
         walked.append(path)
         return opened(path, flags)
 
-    monkeypatch.setattr(storage_module, "_opened_without_links", opening)
+    monkeypatch.setattr(storage_module, "opened_without_links", opening)
     place = LocalFolder(folder.path, "here")
     assert sorted(file.name for file in place.files("2026-*/*.csv")) == ["2026-01/other.txt", "2026-01/x.csv"]
     assert walked == [folder.path, folder.path / "2026-01"]

@@ -169,6 +169,7 @@ def test_another_file_is_refused_for_good(files, path, admitted, reason, real):
     assert not caught.value.retryable
 
 
-def test_without_a_list_of_sources_every_file_is_opened_as_modelled(files):
-    assert admitted_source(replace(FILE, database="data/a.db"), None).database == "data/a.db"
+def test_without_a_list_of_sources_every_file_is_opened(files, monkeypatch):
+    monkeypatch.chdir(files)
+    assert admitted_source(replace(FILE, database="data/in.db"), None).database == f"{files}/data/a.db"
     assert admitted_source(SOURCE, ["file:"]) == SOURCE

@@ -11,21 +11,25 @@ import hmac
 import http.client
 import io
 import re
+import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
-from xml.etree import ElementTree
 
 from config_schema.tls import Tls, ca_file
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
+from merge_jobs.sources.files.s3_list import ListedObject, ListPage, page_of
 
 SECONDS = 60  # for the network to answer
-LONGEST_PAGE = 16 << 20  # bytes of a list of a thousand objects
+ANSWER_SECONDS = 300  # for a whole answer: a server that sends a byte a minute does not hold a job for years
+LONGEST_PAGE = 8 << 20  # bytes of a list of a thousand objects
+LONGEST_RANGE = 4 << 20
 MOST_OBJECTS = 1_000_000  # below a prefix: their names are in memory
 NOTHING = hashlib.sha256(b"").hexdigest()
 OF_AMAZON = re.compile(r"s3[.-](?:fips\.)?(?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d+)\.amazonaws\.com(?:\.cn)?")
@@ -38,12 +42,12 @@ GOOD = (200, 206)
 
 @dataclass(frozen=True)
 class S3Object:
-    """An object below the prefix, by its key; `modified` in whole seconds since 1970. A list has no `tag`."""
+    """An object as a look at it finds it; `modified` in whole seconds since 1970, `tag` of its version."""
 
     key: str
     size: int
     modified: float
-    tag: str = ""
+    tag: str
 
 
 class S3Client:
@@ -58,20 +62,19 @@ class S3Client:
         self._region = of_amazon[1] if of_amazon else "us-east-1"  # elsewhere it is only a part of what is signed
         self._connection: http.client.HTTPConnection | None = None
 
-    def objects(self, bucket: str, prefix: str, *, deep: bool) -> Iterator[S3Object]:
+    def objects(self, bucket: str, prefix: str, *, deep: bool) -> Iterator[ListedObject]:
         """Yield the objects whose keys begin with the prefix; `deep`: also in its folders. Raises FolderNotRead."""
         query, number = {"list-type": "2", "prefix": prefix, **({} if deep else {"delimiter": "/"})}, 0
         while True:
             page = self._page(bucket, query)
-            found = list(page.iterfind("{*}Contents"))
-            number += max(1, len(found))
+            number += max(1, len(page.objects))
             if number > MOST_OBJECTS:
                 what = f"there are more than {MOST_OBJECTS} objects below the prefix"
                 raise FolderNotRead(self._where, what, "Name a narrower prefix in the model", retryable=False)
-            yield from map(self._listed, found)
-            if page.findtext("{*}IsTruncated") != "true":
+            yield from page.objects
+            if page.token is None:
                 return
-            query = {**query, "continuation-token": page.findtext("{*}NextContinuationToken") or ""}
+            query = {**query, "continuation-token": page.token}
 
     def find(self, bucket: str, key: str) -> S3Object | None:
         """Return an object as it is now; None if it is not there."""
@@ -92,29 +95,21 @@ class S3Client:
             raise self._wrong()
         return body
 
-    def _listed(self, one: ElementTree.Element) -> S3Object:
-        try:
-            changed = datetime.fromisoformat(one.findtext("{*}LastModified") or "").timestamp()
-            size = int(one.findtext("{*}Size") or "")
-        except (ValueError, OverflowError, OSError) as error:
-            raise self._wrong() from error
-        return S3Object(one.findtext("{*}Key") or "", size, float(int(changed)))
-
     def _described(self, headers: Mapping[str, str]) -> tuple[int, float, str]:
         try:
-            changed = parsedate_to_datetime(headers["last-modified"]).timestamp()
-            return int(headers["content-length"]), float(int(changed)), headers["etag"]
+            changed, size = parsedate_to_datetime(headers["last-modified"]).timestamp(), int(headers["content-length"])
+            if size < 0:
+                raise ValueError("nothing is so long")
+            return size, float(int(changed)), headers["etag"]
         except (KeyError, ValueError, OverflowError) as error:
             raise self._wrong() from error
 
-    def _page(self, bucket: str, query: Mapping[str, str]) -> ElementTree.Element:
+    def _page(self, bucket: str, query: Mapping[str, str]) -> ListPage:
         status, _, body = self._asked("GET", bucket, "", query, {}, LONGEST_PAGE)
         self._check(status)
         try:
-            if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-                raise ValueError("no list of S3's has definitions")
-            return ElementTree.fromstring(body)
-        except (ElementTree.ParseError, ValueError) as error:
+            return page_of(body)
+        except (ValueError, OverflowError, OSError) as error:
             raise self._wrong() from error
 
     def _asked(
@@ -128,6 +123,8 @@ class S3Client:
             try:
                 if self._connection is None:
                     self._connection = self._connected()
+                elif self._connection.sock is not None:
+                    self._connection.sock.settimeout(SECONDS)  # the last answer has left less
                 self._connection.request(method, f"{path}?{asked}" if asked else path, headers=headers)
                 answer = self._connection.getresponse()
                 body = answer.read(most + 1) if answer.status in GOOD else b""
@@ -144,6 +141,11 @@ class S3Client:
         raise AssertionError("each attempt returns or raises")
 
     def _connected(self) -> http.client.HTTPConnection:
+        connection = self._opened()
+        connection.response_class = _TimelyAnswer
+        return connection
+
+    def _opened(self) -> http.client.HTTPConnection:
         host, port = self._place.host, self._place.port
         if self._scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=SECONDS)
@@ -197,6 +199,34 @@ class S3Client:
         return FolderNotRead(self._where, what, "Check the address; try again", retryable=True)
 
 
+class _TimelyAnswer(http.client.HTTPResponse):
+    """An answer that has to be there within a time, whatever it begins with and however slowly it comes."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp = io.BufferedReader(_TimelyReader(sock, self.fp.detach()))
+
+
+class _TimelyReader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, of: io.RawIOBase) -> None:
+        self._sock, self._of, self._end = sock, of, time.monotonic() + ANSWER_SECONDS
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what has come. Raises TimeoutError."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(min(SECONDS, left))
+        return self._of.readinto(buffer)
+
+    def close(self) -> None:
+        self._of.close()
+        super().close()
+
+
 class OpenedObject(io.RawIOBase):
     """An object as a file, which can be sought in. All of it is read from one version."""
 
@@ -223,7 +253,7 @@ class OpenedObject(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read the next bytes. Raises FileChanged, and FolderNotRead."""
-        end = min(self._at + len(buffer), self._of.size)
+        end = min(self._at + min(len(buffer), LONGEST_RANGE), self._of.size)
         if end <= self._at:
             return 0
         found = self._client.read(self._bucket, self._of, self._at, end)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -56,7 +58,7 @@ class Server:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever)
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.02,))
         self.thread.start()
 
     def close(self) -> None:
@@ -128,6 +130,12 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa">]>' + LIST.format(f"<Contents><Key>&a;</K
 WRONG = {
     "no XML": ("LIST", (200, {}, b"secret")),
     "definitions in XML": ("LIST", (200, {}, BOMB.encode())),
+    "definitions in another encoding": ("LIST", (200, {}, BOMB.encode("utf-16"))),
+    "elements without an end": ("LIST", (200, {}, b"<a>" * 20)),
+    "a key that is longer than S3's": ("LIST", (200, {}, LIST.format(ONE.replace("a.csv", "a" * 1022)).encode())),
+    "a text without an end": ("LIST", (200, {}, LIST.format(ONE.replace("a.csv", "a" * 100_000)).encode())),
+    "a size below nothing": ("LIST", (200, {}, LIST.format(ONE.replace(">10<", ">-10<")).encode())),
+    "a length below nothing": ("HEAD", (200, HEAD | {"Content-Length": "-10"}, b"")),
     "a size that is no number": ("LIST", (200, {}, LIST.format(ONE.replace(">10<", ">secret<")).encode())),
     "a size without an end": ("LIST", (200, {}, LIST.format(ONE.replace(">10<", f">{'9' * 5000}<")).encode())),
     "a time before time": (
@@ -149,6 +157,39 @@ def test_an_answer_that_is_none_is_refused_without_its_text(server, kind, answer
         read(server.bucket())
     assert caught.value.retryable
     assert "secret" not in str(caught.value)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "another answer to come": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "headers after the body": (CHUNKED + b"4\r\n<a/>\r\n0\r\n", b"X: y\r\n"),
+    "parts of nearly nothing": (CHUNKED, b"1;" + b"x" * 60_000 + b"\r\nx\r\n"),
+}
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_an_answer_without_an_end_ends(monkeypatch, begin, more):
+    monkeypatch.setattr(s3, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            for _ in range(2):  # a request is tried twice
+                asking, _ = listening.accept()
+                with asking, contextlib.suppress(ConnectionError):
+                    asking.recv(1 << 16)
+                    asking.sendall(begin)
+                    while True:
+                        asking.sendall(more)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        place = ConnectionInfo(
+            "127.0.0.1", listening.getsockname()[1], "s3://b/in", "public", "u", "p", tls=Tls.DISABLE
+        )
+        with pytest.raises(FolderNotRead, match="does not answer as it should") as caught:
+            list(Bucket(place, "here").files("*.csv"))
+        thread.join()
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize("page", ["", ONE], ids=["empty pages", "pages"])

@@ -144,7 +144,7 @@ def choose_from(wrong: str, right: Iterable[str]) -> str:
     known = sorted(right)
     if not known:
         return "There is none to choose from"
-    return f"{did_you_mean(wrong, known)}Choose from: {', '.join(known)}"
+    return bounded(f"{did_you_mean(wrong, known)}Choose from: {', '.join(known)}")
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from config_schema.errors import StreamFactoryError
 from config_schema.model import Column, FileFormat, FileOptions
 from config_schema.model.sql_types import long_name, parsed
 from merge_jobs.errors import SourceColumnMissing
@@ -35,7 +36,7 @@ ROWS_AT_ONCE, BYTES_AT_ONCE = 1000, 8 << 20  # a part ends with whichever comes 
 ROWS_OF_COLUMNS = 16_000  # at once, of Parquet
 Row = tuple[int, Sequence[Any]]  # the line, and a value for each column
 JSON_TYPES = ("json", "jsonb")
-DAMAGED = (OSError, ValueError, RecursionError)  # and so are Arrow's errors
+PASSED_ON = (StreamFactoryError, MemoryError)  # what is not the fault of a file
 NO_HEAD = "Correct the names in the model, or let the file begin with a line of its columns' names (it is not shown)"
 csv.field_size_limit(LONGEST_LINE)
 
@@ -87,7 +88,9 @@ class ColumnPart:
         """Return them as rows. Raises FormatBroken for a value that Python cannot have."""
         try:
             return list(enumerate(zip(*(column.values() for column in self.columns), strict=True), self.first))
-        except DAMAGED as error:
+        except PASSED_ON:
+            raise
+        except Exception as error:  # of dates that Python has not, time zones that nobody has
             raise self.damaged(self.first + self._first_damaged()) from error
 
     def _first_damaged(self) -> int:
@@ -95,7 +98,9 @@ class ColumnPart:
             try:
                 for column in self.columns:
                     list(column.values(i))
-            except DAMAGED:
+            except PASSED_ON:
+                raise
+            except Exception:
                 return i
         return 0
 
@@ -310,7 +315,6 @@ class Reader:
 
     def _parquet(self, stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row | Part]]:
         try:
-            import pyarrow as pa
             from pyarrow import parquet
         except ImportError as error:
             todo = "Install airflow-stream-factory[files] into the merge-job image"
@@ -319,16 +323,16 @@ class Reader:
             ) from error
         try:
             file = parquet.ParquetFile(stream)
-        except (pa.ArrowException, OSError, ValueError) as error:
+            names = list(file.schema_arrow.names)
+        except PASSED_ON:
+            raise
+        except Exception as error:  # the library and its codecs have errors of many kinds
             raise self._unreadable("it is no whole Parquet file, or encrypted") from error
-        names = list(file.schema_arrow.names)
         self._check_once([name for name in names if any(name == one.name for one in self._columns)])
         self._check(names)
         return names, self._parquet_columns(file)
 
     def _parquet_columns(self, file: Any) -> Iterator[Part]:
-        import pyarrow as pa
-
         from merge_jobs.sources.values.arrow_text import ArrowColumn
 
         # A text in a column of JSON is JSON, as other databases have it.
@@ -342,7 +346,9 @@ class Reader:
                 ]
                 yield ColumnPart(columns, number + 1, self._damaged)
                 number += batch.num_rows
-        except (pa.ArrowException, *DAMAGED) as error:
+        except PASSED_ON:
+            raise
+        except Exception as error:
             raise self._damaged(number + 1) from error
 
     def _damaged(self, number: int) -> FormatBroken:

@@ -25,6 +25,7 @@ from merge_jobs.sources.files.errors import (
     FormatBroken,
     ValueOfFileRefused,
 )
+from merge_jobs.sources.files.formats import Reader
 from merge_jobs.sources.files.storage import LocalFolder, matches
 from tests.database.files.conftest import NAMES, PEOPLE, as_csv, as_json_lines, as_parquet, zipped
 
@@ -246,6 +247,29 @@ def test_bytes_within_a_value_of_parquet_are_no_json(of_files, folder):
     parquet.write_table(pa.table({"id": [1], "a": [{"x": b"secret"}]}), folder.path / "t.parquet")
     with pytest.raises(FormatBroken, match=r"t\.parquet, line 1: a part of it is damaged, or of a type"):
         case.run(LIVE)
+
+
+@pytest.mark.parametrize(("value", "zone"), [(2**62, None), (1, "Mars/secret")], ids=["a date", "a time zone"])
+def test_what_python_has_not_is_refused_without_its_text(of_files, folder, value, zone):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns = (Column("id", "integer", nullable=False), Column("a", "timestamptz"))
+    case = of_files(folder, Dataset("t", columns, ("id",), table="t.parquet"))
+    table = {"id": [1], "a": pa.array([value], pa.timestamp("us", tz=zone))}
+    parquet.write_table(pa.table(table), folder.path / "t.parquet")
+    with pytest.raises(FormatBroken, match=r"t\.parquet, line 1: a part of it is damaged, or of a type") as caught:
+        case.run(LIVE)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_names_of_a_file_make_no_error_without_an_end(folder):
+    columns = ["long" * 100 + str(number) for number in range(1000)]
+    content = io.BytesIO(",".join([*NAMES[1:], *columns]).encode())
+    with pytest.raises(SourceColumnMissing) as caught:
+        Reader("here", "people.csv", content, FileOptions(), PEOPLE.columns)
+    assert len(str(caught.value)) < 5000
+    assert "Choose from: active, amount" in str(caught.value)
 
 
 def test_a_column_that_a_parquet_file_has_twice_is_refused_if_the_model_has_it(of_files, folder):

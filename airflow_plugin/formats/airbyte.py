@@ -129,7 +129,7 @@ def _source(doc: DocumentNode, choice: AirbyteChoice, reports: list[ImportReport
         return None, "source"
     file = _beside(doc.report.file, path)
     if file is None:
-        doc.report.unsaid("source_configuration_path", f"there is no {shown(path)} in a folder above", BY_DSN)
+        doc.report.unsaid("source_configuration_path", f"there is no {shown(path)} in a project of octavia", BY_DSN)
         return None, "source_configuration_path"
     report = ImportReport(file)
     reports.append(report)
@@ -145,17 +145,16 @@ def _report_source(source: DocumentNode) -> None:
 
 
 def _beside(file: Path, path: str) -> Path | None:
-    """Return the file of a source in octavia's folder, in which a connection is `connections/NAME/configuration.yaml`.
+    """Return the file of a source in octavia's project, which has the folders `connections` and `sources`.
 
     A connection that comes from others does not choose among all files of the machine.
     """
-    if Path(path).is_absolute() or ".." in Path(path).parts:
+    place, parts = file.resolve(), Path(path).parts
+    project = next((one.parent for one in place.parents[:2] if one.name == "connections"), None)
+    if project is None or parts[:1] != ("sources",) or ".." in parts:
         return None
-    for folder in file.resolve().parents[:3]:
-        found = folder / path
-        if found.is_file() and found.resolve().is_relative_to(folder):
-            return found
-    return None
+    found = project / path
+    return found if found.is_file() and found.resolve().is_relative_to(project / "sources") else None
 
 
 def _database(source: DocumentNode, choice: AirbyteChoice) -> Database | None:

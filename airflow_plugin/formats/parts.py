@@ -35,7 +35,7 @@ NO_WORD = "The model has no word for it: keep it where you need it"
 LONGEST = 60
 # What could hold a secret is reported without its value.
 SECRET = re.compile(r"passw|secret|token|api_?key|private|body|authorization", re.IGNORECASE)
-URL_WITH_LOGIN = re.compile(r"://[^/]*@")
+LOGIN_IN_TEXT = re.compile(r"://[^/]*@|(passw|secret|token|key)\w*[=:]", re.IGNORECASE)  # in an address
 
 
 @dataclass
@@ -121,7 +121,10 @@ class DocumentNode:
     def parts(self, key: str) -> list[DocumentNode]:
         """Return the mappings in the list of a key; none if it is not there."""
         found = self.take(key, MAPPINGS) or []
-        return [DocumentNode(one, f"{self.at(key)}[{index}]", self.report) for index, one in enumerate(found)]
+        return [
+            DocumentNode(one, f"{self.at(key)}[{index}]", self.report, hidden=self.hidden)
+            for index, one in enumerate(found)
+        ]
 
     def choice(self, key: str, choices: Mapping[str, Any]) -> Any:
         """Return what stands for the text of a key; None if it is not there, or no choice, which is recorded."""
@@ -137,7 +140,7 @@ class DocumentNode:
             value = self._left.pop(key)
             if value in ("", [], {}):
                 return  # it says nothing
-            hidden = self.hidden or SECRET.search(key) or (isinstance(value, str) and URL_WITH_LOGIN.search(value))
+            hidden = self.hidden or SECRET.search(key) or (isinstance(value, str) and LOGIN_IN_TEXT.search(value))
             said = "(not shown)" if hidden else shown(value)
             self.report.unsaid(self.at(key), f"{key} {said} is not in the model", todo)
 

@@ -114,10 +114,31 @@ def test_octavia_keeps_the_source_in_a_file_of_its_own(tmp_path):
     written(tmp_path, source, "out/configuration.yaml")
     (tmp_path / "octavia").mkdir()
     (tmp_path / "octavia" / "link").symlink_to(tmp_path / "out")
-    for path in ("../../etc/passwd", "out/configuration.yaml", "link/configuration.yaml", str(tmp_path / "out")):
+    written(tmp_path, source, "octavia/other/configuration.yaml")
+    (tmp_path / "octavia" / "sources").symlink_to(tmp_path / "out")
+    for path in (
+        "../../etc/passwd",
+        "out/configuration.yaml",
+        "link/configuration.yaml",
+        str(tmp_path / "out"),
+        "other/configuration.yaml",
+        "sources/../other/configuration.yaml",
+        "sources/configuration.yaml",
+    ):
         connection["source_configuration_path"] = path
         with pytest.raises(SourceNotReadable, match="does not say which database it reads"):
             imported(written(tmp_path, connection, "octavia/connections/shop_to_lake/configuration.yaml"))
+
+
+def test_a_connection_that_is_in_no_project_names_no_file(tmp_path):
+    """In a folder of downloads, say, the folders above are a person's own."""
+    source = {"definition_image": "airbyte/source-mysql", "configuration": {"host": "geheim", "database": "geheim"}}
+    connection = {"name": "x", "syncCatalog": CATALOGUE, "source_configuration_path": "sources/configuration.yaml"}
+    written(tmp_path, source, "sources/configuration.yaml")
+    for place in ("connection.yaml", "downloads/connection.yaml", "a/b/connection.yaml"):
+        file = written(tmp_path, connection, place)
+        with pytest.raises(SourceNotReadable, match="does not say which database it reads"):
+            imported(file)
 
 
 def test_a_configured_catalogue_needs_a_database(tmp_path):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_plugin.formats.draft import NothingToImport, SourceNotReadable, database_of_dsn
-from airflow_plugin.formats.parts import ImportReport
+from airflow_plugin.formats.parts import DocumentNode, ImportReport
 from airflow_plugin.formats.rows import keys_given
 from airflow_plugin.formats.uis import YAML_KINDS, UisChoice, read_uis
 from airflow_plugin.formats.written import export_text
@@ -254,3 +254,15 @@ def test_a_key_that_nobody_knows_is_reported_wherever_it_stands(file, tmp_path):
         after = {place.split()[1] for place, _ in imported(tmp_path / file.name, choice)[1]}
         inside = any(path == place or path.startswith((f"{place}.", f"{place}[")) for place in before)
         assert f"{path}.notKnown".strip(".") in after - before or inside, path
+
+
+@pytest.mark.parametrize("value", ["/v1/bars?apiKey=geheim", "https://me:geheim@h/", "api_token: geheim"])
+def test_a_login_in_the_middle_of_a_value_is_not_shown(tmp_path, value):
+    report = ImportReport(tmp_path / "x.yaml")
+    DocumentNode({"path": value}, "", report).finish()
+    [note] = report.notes
+    assert "(not shown)" in note.what
+    hidden = DocumentNode({"list": [{"x": "geheim"}]}, "", report, hidden=True)
+    [part] = hidden.parts("list")
+    part.finish()
+    assert "geheim" not in str(report.notes)

@@ -1,12 +1,19 @@
-"""Standard error for Python alone: libpq writes there what a server says while a session begins, unescaped."""
+"""What a program writes to standard error without being asked: libraries, and Python for errors that nobody foresaw.
+
+libpq writes there what a server says while a session begins, unescaped.
+"""
 
 from __future__ import annotations
 
 import faulthandler
 import os
 import sys
+import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from config_schema.errors import SHARED_LOG_VARIABLE
 
 
 def keep_libraries_from_stderr() -> None:
@@ -30,6 +37,37 @@ def no_library_output() -> Iterator[None]:
     finally:
         os.dup2(own, 2)
         os.close(own)
+
+
+@contextmanager
+def no_texts_in_shared_logs() -> Iterator[None]:
+    """End with exit code 1 on an error that no code foresees. In a log that others read its text is left out.
+
+    It may hold a row's values, or what a producer's server says; so may that of an error in a thread. Whoever runs a
+    command by hand sees both, as Python shows them.
+    """
+    usual = threading.excepthook
+    if os.environ.get(SHARED_LOG_VARIABLE):
+        threading.excepthook = _print_thread
+    try:
+        yield
+    except Exception as error:
+        if not os.environ.get(SHARED_LOG_VARIABLE):
+            raise
+        _print_frames(error)
+        sys.exit(1)
+    finally:
+        threading.excepthook = usual
+
+
+def _print_thread(of: threading.ExceptHookArgs) -> None:
+    if of.exc_value is not None:
+        _print_frames(of.exc_value)
+
+
+def _print_frames(error: BaseException) -> None:
+    sys.stderr.writelines(["Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__)])
+    sys.stderr.write(f"error: unforeseen {type(error).__name__}; its text may hold data, and is not shown. Report it\n")
 
 
 def _without_stderr() -> int:

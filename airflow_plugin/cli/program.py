@@ -28,6 +28,7 @@ from config_schema.chosen_environment import settle_by
 from config_schema.connect_wait import wait_in_pods
 from config_schema.echo import echo
 from config_schema.errors import PackageMissing, StreamFactoryError
+from config_schema.library_output import no_texts_in_shared_logs
 
 EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
 
@@ -83,14 +84,15 @@ def run() -> Never:
 
     wait_in_pods()
     settle_by(_environment_here)
-    try:
-        app(prog_name="dagfactory")
-    except StreamFactoryError as error:
-        print_error(error)
-    except ModuleNotFoundError as error:
-        print_error(missing_extra(error))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    with no_texts_in_shared_logs():
+        try:
+            app(prog_name="dagfactory")
+        except StreamFactoryError as error:
+            print_error(error)
+        except ModuleNotFoundError as error:
+            print_error(missing_extra(error))
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
     sys.exit(1)
 
 

@@ -15,7 +15,7 @@ from typing import NoReturn, assert_never
 import sqlalchemy as sa
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
-from config_schema.errors import DsnMalformed, UnknownName
+from config_schema.errors import DsnMalformed, StreamFactoryError, UnknownName
 from config_schema.load.described import DescribedDatastore, LeftOut, checked_datastore
 from config_schema.model import Consistency, Database, Datastore, SourceKind
 from config_schema.tls import MAY_DO_WITHOUT, Tls
@@ -178,7 +178,9 @@ def _session(place: ConnectionInfo, where: str) -> Iterator[sa.Connection]:
             if place.kind is SourceKind.SQLITE:
                 take_snapshot(connection, place, where)  # one state of the file, whatever others do
             yield connection
-    except SQLAlchemyError as error:
+    except (StreamFactoryError, MemoryError):
+        raise
+    except Exception as error:  # a driver has errors of its own that SQLAlchemy does not know
         what = f"its catalogue cannot be read ({type(error).__name__})"
         todo = "Check that the user may read the schema"
         raise DatabaseFailed(where, what, todo, retryable=False, sqlstate=None) from None

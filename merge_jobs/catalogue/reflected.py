@@ -7,7 +7,6 @@ from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Inspector
-from sqlalchemy.exc import SQLAlchemyError
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.database.connections import ConnectionInfo
@@ -34,7 +33,9 @@ def readable_or_why(name: str, kind: TableKind, read: Callable[[], FoundTable]) 
     """Return what `read` gives; if the catalogue refuses this table, the table as left out."""
     try:
         return read()
-    except SQLAlchemyError as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # of the driver, and of SQLAlchemy for a type that it does not understand
         return FoundTable(name, kind, left_out=f"its definition cannot be read ({type(error).__name__})")
 
 

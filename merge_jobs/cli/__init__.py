@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from config_schema.library_output import keep_libraries_from_stderr
+from config_schema.library_output import keep_libraries_from_stderr, no_texts_in_shared_logs
 from merge_jobs.process.signal_mask import block_signals
 
 CALLED_AS_VARIABLE = "DATASURFACE_CALLED_AS"  # set by dagfactory where one of its commands is one of these
@@ -15,6 +15,11 @@ def main() -> None:
     """Run the command; `merge` with plain options is read without typer, which takes long to import."""
     block_signals()
     keep_libraries_from_stderr()
+    with no_texts_in_shared_logs():
+        _run()
+
+
+def _run() -> None:
     if sys.argv[1:2] == ["merge"]:
         from merge_jobs.cli.merge import merge
         from merge_jobs.cli.plain import plain_options

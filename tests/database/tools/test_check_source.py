@@ -379,6 +379,14 @@ def test_sqlite_and_mariadb_are_looked_at_as_postgresql_is(other, producer):
     assert [one.name for one in check.datasets] == ["owners", "people", "pets"]
 
 
+@pytest.mark.parametrize("producer", ["sqlite"], indirect=True)
+def test_a_type_that_the_driver_does_not_understand_is_a_finding(other, producer):
+    execute(producer, f"CREATE TABLE odd (id integer PRIMARY KEY, a varchar({'9' * 5000}))")
+    check = found(other, dataset("odd", id="bigint", a="text"), dataset("people", id="bigint"))
+    assert [one.dataset for one in check.findings if one.level is ERROR] == ["odd"]
+    assert [one.name for one in check.datasets] == ["people"]
+
+
 def test_a_right_that_is_missing_in_mariadb_is_an_error(merging, maria, monkeypatch):
     made = MariaProducer(maria, "rights_of_a_producer")
     other = merging("SELECT 1")

@@ -12,6 +12,7 @@ import pytest
 
 import config_schema
 from airflow_plugin.cli.program import missing_extra
+from config_schema.errors import SHARED_LOG_VARIABLE
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 COMMANDS = [
@@ -98,3 +99,31 @@ def test_a_module_of_ours_that_is_missing_is_no_matter_of_extras():
     with pytest.raises(ModuleNotFoundError) as caught:
         missing_extra(ours)
     assert caught.value is ours
+
+
+UNFORESEEN = """
+import sys, threading
+def fail(**options):
+    thread = threading.Thread(target=lambda: int("geheim of a thread"))
+    thread.start()
+    thread.join()
+    try:
+        raise KeyError("geheim")
+    except KeyError:
+        raise ValueError("the row (geheim)")
+"""
+PROGRAMS = {
+    "merge-job": "import merge_jobs.cli as program\nprogram._run = fail\nprogram.main()",
+    "dagfactory": "import airflow_plugin.cli.program as program\nprogram.app = fail\nprogram.run()",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_error_that_no_code_foresees_has_no_text_in_a_log_that_others_read(program):
+    code = UNFORESEEN + PROGRAMS[program]
+    by_hand, of_a_task = run(code=code), run(code=code, **{SHARED_LOG_VARIABLE: "1"})
+    assert (by_hand.returncode, of_a_task.returncode) == (1, 1)
+    assert "the row (geheim)" in by_hand.stderr
+    assert "geheim" not in of_a_task.stderr + of_a_task.stdout
+    assert "in fail" in of_a_task.stderr
+    assert of_a_task.stderr.count("error: unforeseen ValueError; its text may hold data, and is not shown.") == 2

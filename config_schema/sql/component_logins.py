@@ -18,7 +18,7 @@ from config_schema.sql.statements import SqlFile, quoted
 # Runs a statement and returns its rows, by the driver of whoever has the session; errors are the caller's too.
 Run = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 Held = Sequence[tuple[str, str, list[str]]]  # table, role, and what the role may do with the table
-Privileges = Mapping[str, tuple[str, ...]]  # by table
+Privileges = Mapping[str, tuple[str, ...]]  # by table; of a single column as `SELECT (key)`
 
 STATEMENTS = SqlFile(__file__)
 
@@ -33,6 +33,8 @@ class Duty(Enum):
 
 
 READ = ("SELECT",)
+# Not `guard`, which has the value that a cursor has come to: a row's, and perhaps a key.
+READ_OF_ROW_MAPS = ("SELECT (dataset)", "SELECT (distrusted)", "SELECT (key)")
 
 
 def privileges(platform: str, duty: Duty) -> Privileges:
@@ -53,7 +55,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
             alerts = {names.stream_alerts_table(platform): ("SELECT", "INSERT", "UPDATE", "DELETE")}
             return read | alerts | {names.run_results_table(platform): ("SELECT", "INSERT")}
         case Duty.PAGES:
-            return read | rows | {names.row_maps_table(platform): READ, job_model: READ}
+            return read | rows | {names.row_maps_table(platform): READ_OF_ROW_MAPS, job_model: READ}
         case Duty.SYNC:
             model = {
                 state: ("SELECT", "INSERT", "UPDATE"),

@@ -9,8 +9,15 @@ SELECT pg_advisory_xact_lock(hashtextextended('dagfactory rights ' || %(schema)s
 
 -- name: held
 -- Each table that is there and that this session may grant on, with each role that is there and is ours by its comment.
-SELECT c.relname::text, r.rolname::text,
-       ARRAY(SELECT a.privilege_type::text FROM aclexplode(c.relacl) a WHERE a.grantee = r.oid ORDER BY 1)
+-- What a role may do with single columns counts too: SELECT (key).
+SELECT c.relname::text, r.rolname::text, ARRAY(
+    SELECT a.privilege_type::text FROM aclexplode(c.relacl) a WHERE a.grantee = r.oid
+    UNION ALL
+    SELECT a.privilege_type || ' (' || quote_ident(of.attname) || ')'
+    FROM pg_attribute of CROSS JOIN aclexplode(of.attacl) a
+    WHERE of.attrelid = c.oid AND NOT of.attisdropped AND a.grantee = r.oid
+    ORDER BY 1
+)
 FROM unnest(%(roles)s::text[], %(comments)s::text[]) AS ours (role, comment)
 JOIN pg_roles r ON r.rolname = ours.role AND shobj_description(r.oid, 'pg_authid') = ours.comment
 CROSS JOIN pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -115,7 +115,7 @@ def _check_ways_in(session: ControlSession, target: LoginStore) -> None:
 
 
 def _rights(target: LoginStore, environment: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
-    """Create missing tables as their owner, grant what logins lack on all of them, and revoke other rights."""
+    """Create missing tables as their owner, revoke other rights of logins on all of them, and grant what they lack."""
     try:
         where, dsn = target.owner(environment)
     except StreamFactoryError as error:
@@ -128,9 +128,9 @@ def _rights(target: LoginStore, environment: Mapping[str, str], *, dry_run: bool
         table.take_sync_lock()
         for created in table.create_tables():
             yield f"table {created} created"
+        for grant in rights.revoke_beyond():  # first: one of a table takes those of its columns with it
+            yield f"revoked {grant}".replace(" to ", " from ")
         for grant in rights.grant_lacking():
             yield f"granted {grant}"
-        for grant in rights.revoke_beyond():
-            yield f"revoked {grant}".replace(" to ", " from ")
         if not dry_run:  # a look does the same, and takes it back
             session.commit(where)

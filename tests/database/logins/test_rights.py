@@ -49,7 +49,7 @@ ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT IN
 MAY = {
     Duty.READER: READ | {"airflow_dsg_revision": "SELECT", "job_model": "SELECT"},
     Duty.WORKER: READ | {"stream_alerts": "SELECT INSERT UPDATE DELETE", "run_results": "SELECT INSERT"},
-    Duty.PAGES: READ | ROWS | {"row_maps": "SELECT", "job_model": "SELECT"},
+    Duty.PAGES: READ | ROWS | {"job_model": "SELECT"},
     Duty.SYNC: ROWS
     | {"model_state": "SELECT INSERT UPDATE", "compiled_model": "SELECT INSERT UPDATE DELETE"}
     | {"job_model": "SELECT INSERT UPDATE DELETE"}
@@ -124,6 +124,33 @@ def test_a_login_can_do_this_with_its_platform_s_tables_and_nothing_with_any_oth
     assert world.can(duty, platform) == {
         f"{platform}_{table}": may for table, may in MAY[duty].items() if f"{platform}_{table}" in world.tables()
     }
+
+
+def test_the_pages_read_only_columns_of_row_maps_that_have_no_value_of_a_row(world):
+    maps, pages = "yellowforensic_row_maps", world.dsn(Duty.PAGES)
+    assert world.store.run(pages, f"SELECT key, dataset, distrusted FROM {maps}") == [("Store1", "customers", None)]
+    for columns in ("guard", "*", "kind"):
+        with pytest.raises(InsufficientPrivilege):
+            world.store.run(pages, f"SELECT {columns} FROM {maps}")
+
+
+def test_rights_on_single_columns_are_revoked_too_and_those_of_a_duty_stay(world):
+    pages = names.component_login(world.store.name, "yellowforensic", "pages")
+    world.store.run(
+        world.store.owner,
+        f"""GRANT SELECT ON yellowforensic_row_maps TO "{pages}";
+            GRANT SELECT (guard), UPDATE (key) ON yellowforensic_row_maps TO "{pages}";
+            GRANT UPDATE (state) ON yellowforensic_batch_metrics TO "{pages}";
+            REVOKE SELECT ON yellowforensic_progress FROM "{pages}" """,
+    )
+    done = world.store.bootstrap()
+    assert done.exit_code == 0
+    assert "revoked SELECT, SELECT (guard), UPDATE (key) on yellowforensic_row_maps" in done.output
+    test_a_login_can_do_this_with_its_platform_s_tables_and_nothing_with_any_other(world, Duty.PAGES, "yellowforensic")
+    test_the_pages_read_only_columns_of_row_maps_that_have_no_value_of_a_row(world)
+    for change in ("yellowforensic_batch_metrics SET state = state", "yellowforensic_row_maps SET key = key"):
+        with pytest.raises(InsufficientPrivilege):
+            world.store.run(world.dsn(Duty.PAGES), f"UPDATE {change}")
 
 
 STREAMS, HISTORY, STATE = (f"yellowforensic_{name}" for name in ("airflow_dsg", "airflow_dsg_history", "model_state"))

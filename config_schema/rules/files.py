@@ -24,6 +24,7 @@ from config_schema.problem import Finding
 
 SIGN = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)  # of a pattern
 ENDINGS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
+OF_THE_SYSTEM = ("/proc/", "/dev/", "/sys/")  # by its links each file has further names, which nobody's claim knows
 OF_CSV = ("delimiter", "quote", "encoding", "null")
 
 
@@ -31,6 +32,9 @@ def files_can_be_read(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield places that are no folder and no bucket, patterns that lead elsewhere, and options that do not fit."""
     for i, store in enumerate(ecosystem.datastores):
         at = f"datastores[{i}]"
+        if store.source.is_on_disk and store.source.database.startswith(OF_THE_SYSTEM):
+            what = f"{store.source.database!r} is a name that the system gives to files which have another one"
+            yield f"{at}.source.database", what, "Write the path under which they are kept"
         if store.source.kind is SourceKind.FILES:
             yield from _of_store(at, store)
         for j, dataset in enumerate(store.datasets):

@@ -21,6 +21,7 @@ NOT_ALLOWED = "is not allowed by the platform's settings"
 NOT_ABSOLUTE = "is no absolute path"
 NO_FILE = "is no regular file"
 NO_FOLDER = "is no folder"
+BY_LINKS = "leads by links to a file that the settings allow under another name"
 
 
 class SourceNotAdmitted(CommandWrong):
@@ -77,10 +78,16 @@ def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
     if not files:
         path = source.database if is_folder else os.path.abspath(source.database)
         return replace(source, database=_real_path(path, is_folder))
-    real = _real_path(source.database, is_folder)
-    if not any(_holds(path, real + "/" if is_folder else real) for path in files if path.startswith("/")):
+    real, end = _real_path(source.database, is_folder), "/" if is_folder else ""
+    admitted = [path for path in files if path.startswith("/")]
+    if not any(_holds(path, real + end) for path in admitted):
         todo = "Run dagfactory bootstrap, or add it to allowed.source_files"
         raise SourceNotAdmitted(source.database, NOT_ALLOWED, todo, real)
+    # By the name in the model it is known whose the file is: /proc/self/root and the like give each file others.
+    named = os.path.normpath(source.database)
+    if named != real and not any(_names(path, named + end) for path in admitted):
+        todo = f"Write {real} in the model, or let the settings name it as the model does: run dagfactory bootstrap"
+        raise SourceNotAdmitted(source.database, BY_LINKS, todo, real)
     return replace(source, database=real)
 
 
@@ -106,6 +113,12 @@ def _holds(admitted: str, real: str) -> bool:
     """Return whether an allowed file is this one, or an allowed folder contains it; the folder may be a link itself."""
     folder = os.path.realpath(admitted)
     return real.startswith(folder.rstrip("/") + "/") if admitted.endswith("/") else real == folder
+
+
+def _names(admitted: str, named: str) -> bool:
+    """Return whether an allowed file or folder is written as this one, or as a folder that contains it."""
+    written = os.path.normpath(admitted)
+    return named.startswith(written.rstrip("/") + "/") if admitted.endswith("/") else named == written
 
 
 def check_credential(source: Database, credential: str | None) -> None:

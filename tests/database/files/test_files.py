@@ -586,7 +586,9 @@ def test_only_folders_that_the_settings_allow_are_read(folder, tmp_path):
             admitted_source(place, others)
     (tmp_path / "link").symlink_to(folder.path)
     linked = replace(place, database=str(tmp_path / "link"))
-    assert admitted_source(linked, [f"file:{folder.path}/"]).database == str(folder.path)
+    assert admitted_source(linked, [f"file:{tmp_path}/link/"]).database == str(folder.path)
+    with pytest.raises(SourceNotAdmitted):
+        admitted_source(linked, [f"file:{folder.path}/"])
     with pytest.raises(SourceNotAdmitted):
         admitted_source(replace(place, database=str(folder.path / "no folder")), ["file:/elsewhere/"])
     bucket = replace(place, database="s3://b/in", host="s3.example", port=443)

@@ -13,6 +13,7 @@ from config_schema.load import Model, load_model
 from config_schema.model import Database, SourceKind
 from config_schema.model.mapping import AssignmentStatus, served_sinks
 from merge_jobs.run.source_policy import (
+    BY_LINKS,
     NO_FILE,
     NOT_ABSOLUTE,
     NOT_ALLOWED,
@@ -131,7 +132,8 @@ def opened(files, path: str, *admitted: str) -> str:
         ("~/data/in.db", "file:~/data/", "~/data/a.db"),
         ("~/data/sub/../a.db", "file:~/data/", "~/data/a.db"),
         ("~/data/a.db", "file:~/link/", "~/data/a.db"),
-        ("~/link/a.db", "file:~/data/a.db", "~/data/a.db"),
+        ("~/link/a.db", "file:~/link/a.db", "~/data/a.db"),
+        ("~/link/a.db", "file:~/link/", "~/data/a.db"),
         ("~/data/new.db", "file:~/data/", "~/data/new.db"),  # opening it says that it is not there
         ("/etc/hosts", "pg-data:5432", "/etc/hosts"),  # an older plugin, which says nothing of files
     ],
@@ -151,6 +153,10 @@ def test_a_file_that_the_settings_admit_is_opened_by_its_real_path(files, path, 
         ("~/data/out.db", "file:~/data/", NOT_ALLOWED, "other/c.db"),
         ("~/data/way/c.db", "file:~/data/", NOT_ALLOWED, "other/c.db"),
         ("~/data/way/../database.db", "file:~/data/", NOT_ALLOWED, None),
+        ("~/link/a.db", "file:~/data/a.db", BY_LINKS, "data/a.db"),
+        ("~/link/a.db", "file:~/data/", BY_LINKS, "data/a.db"),
+        ("/proc/self/root~/data/a.db", "file:~/data/a.db", BY_LINKS, "data/a.db"),
+        ("/proc/self/root~/data/a.db", "file:~/data/", BY_LINKS, "data/a.db"),
         ("data/a.db", "file:~/data/", NOT_ABSOLUTE, None),
         ("", "file:/", NOT_ABSOLUTE, None),
         (":memory:", "file:/", NOT_ABSOLUTE, None),

@@ -90,7 +90,7 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     ),
     files.files_can_be_read: Rule(
         "DF1428",
-        "A source of files names a folder or a bucket, a SQLite one its file, and each dataset files in a known format.",
+        "A source of files names a folder or a bucket, one of SQLite a file, and each dataset files in a known format.",
     ),
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."

@@ -38,14 +38,15 @@ def page_of(body: bytes) -> ListPage:
     text = body.decode()
     if "<!" in text:
         raise ValueError("a list of S3 has no definitions")
-    parser = ElementTree.XMLParser(target=_Page())
+    found = _Page()
+    parser = ElementTree.XMLParser(target=found)
     try:
         for start in range(0, len(text), PIECE):  # what is refused in one is known before the next is read
             parser.feed(text[start : start + PIECE])
-        page: ListPage = parser.close()
+        parser.close()
     except ElementTree.ParseError as error:
         raise ValueError("it is no XML") from error
-    return page
+    return found.page()
 
 
 @dataclass
@@ -91,7 +92,10 @@ class _Page:
         self.depth -= 1
         self.path = self.path[: max(0, self.depth - 1)]
 
-    def close(self) -> ListPage:
+    def close(self) -> None:
+        """Do nothing: the parser wants it."""
+
+    def page(self) -> ListPage:
         is_last = self.of_page.get("IsTruncated") != "true"
         return ListPage(self.objects, None if is_last else self.of_page.get("NextContinuationToken", ""))
 

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from config_schema.echo import echo_text
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 
@@ -66,8 +67,9 @@ def _print_thread(of: threading.ExceptHookArgs) -> None:
 
 
 def _print_frames(error: BaseException) -> None:
-    sys.stderr.writelines(["Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__)])
-    sys.stderr.write(f"error: unforeseen {type(error).__name__}; its text may hold data, and is not shown. Report it\n")
+    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip("\n")
+    said = f"error: unforeseen {type(error).__name__}; its text may hold data, and is not shown. Report it"
+    echo_text(f"Traceback (most recent call last):\n{frames}\n{said}", err=True)
 
 
 def _without_stderr() -> int:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from config_schema.model.sql_types import INTEGERS, SqlType, parsed
-from merge_jobs.misfit import Encoder, Misfit
+from merge_jobs.misfit import Encoder
 from merge_jobs.sources.values.patterns import RANGES, is_text, most_characters, pattern
 from merge_jobs.sources.values.row_writer import NULL
 from merge_jobs.sources.values.texts import ESCAPES
@@ -55,7 +55,9 @@ class ColumnWriter:
             data = self._joined(written)
             if not data.isascii():
                 data.decode()
-        except (Misfit, pa.ArrowException, ValueError, TypeError, OverflowError, RecursionError):
+        except MemoryError:
+            raise
+        except Exception:  # of Arrow, of Python for a date that it has not, of time zones that nobody has
             return None
         return None if b"\0" in data else data
 

@@ -8,6 +8,7 @@ PostgreSQL that only calculate. So a model can neither read other tables, nor ca
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -79,6 +80,8 @@ REFUSED_SIGNS = {
     "{": "a brace",  # with # or %, a comment to the parser
     "}": "a brace",
 }
+# Calls in each other of these would make a text of gigabytes from one of a few characters.
+REPLACING = frozenset(["Replace", "RegexpReplace"])
 WORDS = {"Select": "a query", "Subquery": "a query", "Exists": "a query", "Window": "a window function"}
 # Of sqlglot's grammar, beside functions.
 NODES = _words(
@@ -145,6 +148,18 @@ def _check_words(expression: str, read: list[Token]) -> None:
             raise NotARowExpression(f"the function {one.text} is not allowed in it")
 
 
+def _makes_longer(node: exp.Expr) -> bool:
+    """Return whether a call may give a text that is many times as long as its first argument."""
+    if type(node).__name__ not in REPLACING:
+        return False
+    said, by = node.args.get("expression"), node.args.get("replacement")
+    if by is None or not by.is_string:
+        return by is not None
+    # A regular expression may match in many places, and nothing is not longer than a match.
+    of_texts = type(node).__name__ == "Replace" and said is not None and said.is_string
+    return len(by.name) > (len(said.name) if of_texts and said is not None else 0)
+
+
 def _folded(name: str) -> str:
     """Return a name without quotes as PostgreSQL reads it: of letters beyond ASCII it changes none."""
     return "".join(letter.lower() if letter.isascii() else letter for letter in name)
@@ -153,6 +168,12 @@ def _folded(name: str) -> str:
 def _inside(quoted: str) -> str:
     sign = quoted[0]
     return quoted[1:-1].replace(sign * 2, sign)
+
+
+def _above(node: exp.Expr) -> Iterator[exp.Expr]:
+    while (parent := node.parent) is not None:
+        yield parent
+        node = parent
 
 
 def _check_node(node: exp.Expr) -> None:
@@ -166,6 +187,8 @@ def _check_node(node: exp.Expr) -> None:
         raise NotARowExpression(f"{WORDS.get(kind, kind.upper())} is not allowed in it")
     if isinstance(node, exp.DataType) and getattr(node.this, "name", "") not in DATA_TYPES:
         raise NotARowExpression(f"the type {node.sql('postgres')} is not allowed in it")
+    if _makes_longer(node) and any(map(_makes_longer, _above(node))):
+        raise NotARowExpression("what makes a text longer is not allowed in what makes it longer again")
     if isinstance(node, exp.Column) and (len(node.parts) != 1 or not isinstance(node.this, exp.Identifier)):
         raise NotARowExpression(f"{node.sql('postgres')} is no column of the row")
     if isinstance(node, exp.Column) and not node.this.quoted and node.name.lower() in RESERVED:

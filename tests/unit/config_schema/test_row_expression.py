@@ -26,6 +26,8 @@ ALLOWED = {
     "t AT TIME ZONE 'UTC' > '2020-01-01' AND tags[1] = 'x'": ("t", "tags"),
     "(a, b) = (1, 2) AND num_nulls(a, b) = 0": ("a", "b"),
     "\"user\" = '{x}'": ("user",),
+    "replace(regexp_replace(replace(a, ' ', ''), '[^0-9]', '', 'g'), '00', '+') = b": ("a", "b"),
+    "replace(a, 'x', 'xx') = concat(replace(b, 'y', a), regexp_replace(b, '.', 'xx', 'g'))": ("a", "b"),
     "Ä = 1 AND A = 2": ("Ä", "a"),
 }
 
@@ -70,6 +72,9 @@ REFUSED = [
     "generate_series(1, 9) = a",
     "array_agg(a) = b",
     "repeat(a, 1000000000) = b",
+    "replace(replace(a, 'x', 'xx'), 'x', 'xx') = b",
+    "replace(concat(regexp_replace(a, '.', 'xx', 'g'), b), 'x', b) = b",
+    "a = regexp_replace(upper(replace(b, 'x', b)), 'x', '&')",
     "a::regclass = 1",
     "a::mytype = 'x'",
     "CAST(a AS public.mytype) = 'x'",

@@ -79,6 +79,17 @@ def is_local(host: str) -> bool:
     return all(map(_is_local, host.split(",")))
 
 
+def is_address(host: str) -> bool:
+    """Return whether a host is an address, or this machine by its usual name, so that no name server is asked."""
+    if host == "localhost":
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_local(host: str) -> bool:
     if host in ("", "localhost") or host.startswith(("/", "@")):
         return True

@@ -9,7 +9,14 @@ from typing import Any
 
 Encoder = Callable[[Any], str]
 
-KINDS = {bool: "a boolean", int: "an integer", float: "a floating point number", Decimal: "a decimal number"}
+KINDS = {
+    bool: "a boolean",
+    int: "an integer",
+    float: "a floating point number",
+    Decimal: "a decimal number",
+    dict: "an object",
+    list: "a list",
+}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from config_schema.errors import CommandWrong, DsnMalformed, StreamFactoryError
 from config_schema.load.described import DescribedDatastore, LeftOut, Sorted, checked_datastore
 from config_schema.model import DEFAULT_SCHEMA, Database, Datastore, SourceKind
 
-SCHEMES = {kind.value: kind for kind in SourceKind if kind is not SourceKind.FILES} | {
+SCHEMES = {kind.value: kind for kind in SourceKind if kind not in (SourceKind.FILES, SourceKind.REST)} | {
     "postgres": SourceKind.POSTGRESQL,
     "mariadb": SourceKind.MYSQL,
 }

@@ -105,6 +105,9 @@ def _name(database: Mapping[str, Any], table: str) -> tuple[str, str]:
         return "sqlite", f"{database['database']}.{table}"
     if kind == "files":
         return _name_of_files(database["database"], table)
+    if kind == "rest":
+        path = f"{database['database'].strip('/')}/{table.strip('/')}"
+        return f"https://{database['host']}:{database['port']}", path.lstrip("/")
     namespace = f"{SCHEMES.get(kind, kind)}://{database['host']}:{database['port']}"
     parts = [database["database"], *([] if kind == "mysql" else [database["schema"]]), table]
     return namespace, ".".join(parts)

@@ -82,6 +82,7 @@ def source_hosts(settings: PlatformSettings, credential: str) -> str:
     """
     assigned = settings.source_credential_hosts.get(credential, settings.source_hosts)
     own = [host for host in assigned if host in settings.source_hosts]
+    own += [f"private:{host}" for host in own if f"private:{host}" in settings.source_hosts]
     files = [f"file:{path}" for path in (*settings.source_files, *settings.allowed.source_files)]
     return ",".join(dict.fromkeys((*own, *settings.allowed.source_hosts, *(files or ["file:"]))))
 

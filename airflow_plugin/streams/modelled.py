@@ -110,7 +110,7 @@ def _stores(document: str | None) -> Iterator[ModelledStore]:
         if not data.get("served"):
             return
         store, source = data["datastore"], data["datastore"]["source"]
-        credential = None if structured(source, Database).is_on_disk else str(source["credential"])
+        credential = str(source["credential"]) if structured(source, Database).needs_login else None
         single = store.get("consistency") == "single_dataset"
         yield ModelledStore(str(store["name"]), single, tuple(map(str, data["served"])), credential)
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -14,8 +14,20 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from config_schema import names
-from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, Datastore, Ecosystem, Platform, Runner, SourceKind
+from config_schema.model import (
+    DEFAULT_SCHEMA,
+    Column,
+    Database,
+    Dataset,
+    Datastore,
+    Ecosystem,
+    Platform,
+    RestEndpoint,
+    Runner,
+    SourceKind,
+)
 from config_schema.model.environments import in_each_environment
+from config_schema.model.rest import ANY, INDEX, nested_path, steps_of
 
 Key = tuple[str, ...]
 WILD = frozenset("*?[")  # what makes a name of files a pattern
@@ -148,7 +160,22 @@ def source_table(store: Datastore, dataset: Dataset) -> Key:
         return ("files", *server, *parts)
     if place.kind is SourceKind.SQLITE:
         return ("table", "sqlite", _path(place), dataset.source_table.casefold())
+    if place.kind is SourceKind.REST:
+        # A server may take paths in capital letters for the same.
+        path = posixpath.normpath(f"/{place.database}/{dataset.source_table}").lstrip("/")
+        return ("endpoint", *_server(place), path.casefold())
     return ("table", *_server(place), *_database_and_schema(place), dataset.source_table.casefold())
+
+
+def place_in_answer(endpoint: RestEndpoint, column: Column) -> Key | None:
+    """Return the keys that lead to a column's value in an endpoint's answer; None for what no answer contains."""
+    of_parent, path = nested_path(column.path) if column.path is not None else (False, None)
+    if path == INDEX:
+        return None
+    own = (column.name,) if path is None else steps_of(path)
+    to_element = () if endpoint.nested is None or of_parent else (*steps_of(endpoint.nested), ANY)
+    steps = (*steps_of(endpoint.data_selector), ANY, *to_element, *own)
+    return tuple(ANY if isinstance(step, int) else step for step in steps)
 
 
 def files_of(store: Datastore, dataset: Dataset) -> tuple[Key, Key]:
@@ -205,13 +232,16 @@ def _database_and_schema(place: Database) -> tuple[str, str]:
         case SourceKind.MSSQL:
             other, _, own = own.replace("[", "").replace("]", "").rpartition(".")
             return other or database, own or "dbo"
-        case SourceKind.ORACLE | SourceKind.SQLITE | SourceKind.FILES:
+        case SourceKind.ORACLE | SourceKind.SQLITE | SourceKind.FILES | SourceKind.REST:
             return database, own
     assert_never(place.kind)
 
 
 def _table(store: Datastore, dataset: Dataset) -> Claim:
     place = store.source
+    if place.kind is SourceKind.REST:
+        text = f"the endpoint {dataset.source_table} below {place.database} on {place.host}"
+        return Claim(source_table(store, dataset), text)
     name = f"{place.schema}.{dataset.source_table}" if place.kind is SourceKind.POSTGRESQL else dataset.source_table
     return Claim(source_table(store, dataset), f"the table {name} of {place.database} on {place.host}")
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 from config_schema import names
 from config_schema.model.overrides import DatastoreOverride, PlatformOverride
 from config_schema.model.quality import QualityCheck
+from config_schema.model.rest import RestAuth, RestEndpoint
 from config_schema.tls import Tls
 
 # What a version of a row has beside its columns, in forensic merge tables and in consumers' views of them.
@@ -60,7 +61,7 @@ class Classification(Enum):
 
 
 class SourceKind(Enum):
-    """Which database a producer has, or that it gives files."""
+    """Which database a producer has, or that it gives files, or answers requests over HTTP."""
 
     POSTGRESQL = "postgresql"
     MYSQL = "mysql"  # MariaDB too
@@ -68,6 +69,7 @@ class SourceKind(Enum):
     MSSQL = "mssql"
     ORACLE = "oracle"
     FILES = "files"
+    REST = "rest"
 
 
 DEFAULT_SCHEMA = "public"  # PostgreSQL's; of another kind of server it means the database's own
@@ -79,6 +81,7 @@ class Database:
 
     A merge store is on PostgreSQL. For `sqlite`, `database` is the file's path, and for `files` that of a folder: host
     and login are then ignored. `files` in a bucket have `s3://bucket/prefix` there, and host and port of its server.
+    For `rest` it is the path that all endpoints begin with.
     """
 
     host: str
@@ -89,6 +92,12 @@ class Database:
     kind: SourceKind = SourceKind.POSTGRESQL
     tls: Tls | None = None  # none: as the driver does by itself, and no password in clear text without TLS
     tls_ca: str | None = None  # a file's path, or the Secret or ConfigMap with it; none: the system's CAs
+    auth: RestAuth | None = None  # of `rest`: how requests say who asks; none: they do not
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether whoever reads it needs the secret."""
+        return not (self.is_on_disk or (self.kind is SourceKind.REST and self.auth is None))
 
     @property
     def is_on_disk(self) -> bool:
@@ -123,6 +132,7 @@ class Column:
     type: str  # as PostgreSQL's format_type() writes it, e.g. `character varying(50)`; short forms are accepted
     nullable: bool = True
     classification: Classification = Classification.INTERNAL
+    path: str | None = None  # of a source of kind rest: where a record has the value; none: under the column's name
 
 
 class OnDelete(Enum):
@@ -237,11 +247,17 @@ class Dataset:
     strategy: DatasetStrategy = DatasetStrategy.AUTO
     cursor: Cursor | None = None  # given with the strategy `cursor`, and only then
     files: FileOptions | None = None  # of a producer that gives files: how they are read
+    endpoint: RestEndpoint | None = None  # of a producer of kind rest, and only then: where the records are
 
     @property
     def kept_columns(self) -> frozenset[str]:
         """The columns of which values may be kept with a batch: those that each workspace may see by default."""
         return frozenset(one.name for one in self.columns if one.classification in Workspace.may_see)
+
+    @property
+    def source_lists_all(self) -> bool:
+        """Whether a read of everything has every key that the source has, so that others are gone."""
+        return self.endpoint is None or self.endpoint.full_list
 
     @property
     def keeps_deleted(self) -> bool:
@@ -251,7 +267,7 @@ class Dataset:
     @property
     def source_table(self) -> str:
         """The table's name in the source."""
-        return self.table or self.name
+        return self.table or (self.endpoint.path if self.endpoint else self.name)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from config_schema.rules import (
     platforms,
     quality,
     references,
+    rest,
     schedules,
     tls,
 )
@@ -91,6 +92,14 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     files.files_can_be_read: Rule(
         "DF1428",
         "A source of files names a folder or a bucket, one of SQLite a file, and each dataset files in a known format.",
+    ),
+    rest.apis_can_be_read: Rule(
+        "DF1431",
+        "A source of kind rest names a path and a port, and each dataset an endpoint with a paginator; only it has "
+        "`auth`, `endpoint` and `path`.",
+    ),
+    rest.wholes_are_as_sensitive_as_their_parts: Rule(
+        "DF1432", "A column with an object or a record of an API is classified as the most sensitive of its parts."
     ),
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."

@@ -18,7 +18,8 @@ from config_schema.model import (
     Milestoning,
     SourceKind,
 )
-from config_schema.model.claims import Key, files_of, source_table
+from config_schema.model.claims import Key, files_of, place_in_answer, source_table
+from config_schema.model.rest import INDEX
 from config_schema.model.sql_types import (
     KNOWN_TYPES,
     TIMES,
@@ -155,12 +156,18 @@ def tables_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
             continue
         table = source_table(store, dataset)
         for k, column in enumerate(dataset.columns):
-            key = (*table, column.name.casefold())
+            key = (*table, *_place_in_table(dataset, column))
             elsewhere, before = first.setdefault(key, (f"{store.name}.{dataset.name}", column))
             if before.classification is not column.classification:
                 now, was = column.classification.value, before.classification.value
                 what = f"the same column of the same table is {now} here and {was} in {elsewhere}"
                 yield f"{path}.columns[{k}].classification", what, "Give it one classification wherever it is declared"
+
+
+def _place_in_table(dataset: Dataset, column: Column) -> Key:
+    if dataset.endpoint is None:
+        return (column.name.casefold(),)
+    return place_in_answer(dataset.endpoint, column) or (INDEX, column.name)
 
 
 def _files_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:

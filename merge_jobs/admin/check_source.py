@@ -17,7 +17,13 @@ from merge_jobs.catalogue.found import FoundTable, TableKind
 from merge_jobs.database.connections import ConnectionInfo, place_of
 from merge_jobs.errors import SourceColumnMissing
 from merge_jobs.process import shutdown
-from merge_jobs.run.source_policy import admitted_source, check_credential, check_served, check_source_host
+from merge_jobs.run.source_policy import (
+    admits_private,
+    admitted_source,
+    check_credential,
+    check_served,
+    check_source_host,
+)
 from merge_jobs.sources import Source, SourceColumn
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.source import PostgresSource
@@ -67,7 +73,7 @@ def admitted_place(
     if served is not None:
         check_served(stream, served)
         check_credential(modelled, credential)
-    return place_of(source, credential)
+    return place_of(source, credential, admits_private=admits_private(source, hosts))
 
 
 def _looked(place: ConnectionInfo, source: Source, datasets: Sequence[Dataset]) -> SourceCheck:

@@ -36,9 +36,10 @@ from merge_jobs.sources.sql.engine import source_engine, take_snapshot
 APPLICATION = "merge-job describe"
 WILDCARD = re.compile(r"[*?\[]")
 SHOWN = 5  # reasons in an error
+WITHOUT_CATALOGUE = (SourceKind.FILES, SourceKind.REST)  # what is in a record is seen when it is read
 OF_TLS = re.compile("ssl|tls|encrypt|trust", re.IGNORECASE)  # how parameters of drivers about it begin
 # SQLAlchemy's names of dialects, and older ones that people still write.
-KINDS = {kind.value: kind for kind in SourceKind if kind is not SourceKind.FILES} | {
+KINDS = {kind.value: kind for kind in SourceKind if kind not in WITHOUT_CATALOGUE} | {
     "postgres": SourceKind.POSTGRESQL,
     "mariadb": SourceKind.MYSQL,
 }
@@ -103,7 +104,9 @@ def _usual_port(kind: SourceKind) -> int:
             return 1433
         case SourceKind.ORACLE:
             return 1521
-        case SourceKind.POSTGRESQL | SourceKind.SQLITE | SourceKind.FILES:  # a file has none, whatever is written
+        case (
+            SourceKind.POSTGRESQL | SourceKind.SQLITE | SourceKind.FILES | SourceKind.REST
+        ):  # a file has none, whatever is written
             return 5432
     assert_never(kind)
 
@@ -137,8 +140,8 @@ def found_tables(place: ConnectionInfo, source: Source, only: Collection[str] | 
     """
     if isinstance(source, PostgresSource):
         return postgres_tables(source, only)
-    if place.kind is SourceKind.FILES:
-        return []  # files have no catalogue: what is in one is seen when it is read
+    if place.kind in WITHOUT_CATALOGUE:
+        return []
     with _session(place, source.where) as session:
         if place.kind is SourceKind.MYSQL:
             return mysql_tables(session, place, only)

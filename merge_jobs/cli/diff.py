@@ -27,7 +27,7 @@ from merge_jobs.process.memory_limit import limit_memory
 from merge_jobs.process.shutdown import ended_by_signals, raised_at_once
 from merge_jobs.run.flags import mapped_model_of, store_place
 from merge_jobs.run.render_sql import datasets_to_show
-from merge_jobs.run.source_policy import admitted_source, check_credential, check_source_host
+from merge_jobs.run.source_policy import admits_private, admitted_source, check_credential, check_source_host
 
 MOST_KEYS = 1000
 DIFFERS = 3
@@ -68,7 +68,7 @@ def diff(
             check_credential(source, source_credential)
         found = compare(
             store_place(places.merge_store, stream.platform.merge_store),
-            place_of(source, source_credential),
+            place_of(source, source_credential, admits_private=admits_private(source, hosts)),
             stream,
             datasets,
             limit,

@@ -14,7 +14,7 @@ from psycopg2 import extensions
 from config_schema import names
 from config_schema.connect_wait import first_connections
 from config_schema.errors import VariableMissing
-from config_schema.model import Database, SourceKind
+from config_schema.model import Database, RestAuth, RestAuthType, SourceKind
 from config_schema.tls import LEAST_LIBPQ, Tls, clear_text_only_in_tls, libpq_options, may_send_clear_text
 from merge_jobs.database.session import Session, SessionSide
 from merge_jobs.database_errors import connect_failed, database_failed
@@ -49,6 +49,8 @@ class ConnectionInfo:
     kind: SourceKind = SourceKind.POSTGRESQL
     tls: Tls | None = None
     tls_ca: str | None = None
+    auth: RestAuth | None = None  # of an API
+    admits_private: bool = False  # whether an API's name may lead to an address of a private network
 
     def __str__(self) -> str:
         """Return the database's name, which is all that logs, errors and notifications show."""
@@ -56,22 +58,29 @@ class ConnectionInfo:
 
     def in_full(self) -> str:
         """Return the name with the server, for users who run a command."""
-        on_disk = self.kind is SourceKind.SQLITE or self.database.startswith("/")
+        on_disk = self.kind is SourceKind.SQLITE or (self.kind is SourceKind.FILES and self.database.startswith("/"))
         return self.database if on_disk else f"{self.database} on {self.host}:{self.port}"
 
 
 def place_of(
-    database: Database, credential: str | None, environment: Mapping[str, str] | None = None
+    database: Database,
+    credential: str | None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    admits_private: bool = False,
 ) -> ConnectionInfo:
     """Return the address of a model's database, with the login from the environment.
 
     Raises VariableMissing naming the variable that is missing.
     """
     secret = credential or database.credential
-    if database.is_on_disk:
+    user, password = "", ""
+    if database.needs_login:
+        if database.auth is None or database.auth.type is RestAuthType.HTTP_BASIC:
+            user = secret_value(secret, "username", environment)
+        password = secret_value(secret, "password", environment)
+    elif database.is_on_disk:
         return ConnectionInfo(database.host, database.port, database.database, database.schema, "", "", database.kind)
-    user = secret_value(secret, "username", environment)
-    password = secret_value(secret, "password", environment)
     return ConnectionInfo(
         database.host,
         database.port,
@@ -82,6 +91,8 @@ def place_of(
         database.kind,
         database.tls,
         database.tls_ca,
+        database.auth,
+        admits_private,
     )
 
 

@@ -34,7 +34,13 @@ from merge_jobs.strategies.cursor import (
 )
 from merge_jobs.strategies.delta_steps import KEEP_CHANGES_WORDS, KEPT_TITLE, VALID_TIMES_WORDS
 from merge_jobs.strategies.full import AUDIT_WORDS
-from merge_jobs.strategies.row_map_load import CURSOR_WORDS, MAP_STAGED, MAP_WANTED, VERSIONS_WANTED
+from merge_jobs.strategies.row_map_load import (
+    CURSOR_WORDS,
+    MAP_STAGED,
+    MAP_WANTED,
+    UNLISTED_WORDS,
+    VERSIONS_WANTED,
+)
 from merge_jobs.strategies.selection import STRATEGIES
 from merge_jobs.strategies.step import Section, Side, Step
 from merge_jobs.strategies.strategy import Strategy
@@ -180,6 +186,14 @@ def _server(database: Database) -> str:
     return database.database if database.is_on_disk else f"{database.database} on {database.host}"
 
 
+# What an API is asked for in place of a query.
+RECORDS = {
+    "postgres_source.copy_out": "the records of",
+    "postgres_source.copy_since": "the records from the last cursor on, less the lookback, of",
+    "postgres_source.copy_keys": "the keys of all records of",
+}
+
+
 class _NamesOnly(MergeStore):
     """A merge store without a connection: a dataset's tables need only its names."""
 
@@ -234,6 +248,7 @@ class _Shown:
             return False
         of_cursor = {
             AUDIT_WORDS: cursor is None,
+            UNLISTED_WORDS: not self.dataset.source_lists_all,
             CURSOR_WORDS: cursor is not None,
             DELETED_AT_WORDS: cursor is not None and cursor.deleted_at is not None,
             DELETES_FOUND_WORDS: self._finds_deletes,
@@ -298,6 +313,8 @@ class _Shown:
                 "table": sql.Identifier(self.stream.store.source.schema, self.dataset.source_table),
                 "merge_title": sql.Identifier(self.tables.merge_name),
             }
+        if file in ("live", "forensic"):
+            return {"kept": sql.SQL(", ").join(sql.Identifier(column.name) for column in self.dataset.columns)}
         if file == "cursor":
             return {} if self.dataset.cursor is None else cursors.shown_parts(self.dataset)
         comma, schema = sql.SQL(", "), self.stream.store.source.schema
@@ -318,6 +335,11 @@ class _Shown:
         if source.kind is SourceKind.FILES:
             if "postgres_source.copy_out" in section.statements:
                 yield f"-- the rows of {self.dataset.source_table} in {source.database}\n"
+            return
+        if source.kind is SourceKind.REST:
+            if section.statements[0] in RECORDS:
+                which = RECORDS[section.statements[0]]
+                yield f"-- {which} {self.dataset.source_table} below {source.database} on {source.host}\n"
             return
         # SQLAlchemy is loaded for those who need it.
         from merge_jobs.sources.sql.dialects import DIALECTS

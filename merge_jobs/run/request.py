@@ -29,6 +29,7 @@ from merge_jobs.run.flags import (
 )
 from merge_jobs.run.job import Job, MergeOptions, Run
 from merge_jobs.run.source_policy import (
+    admits_private,
     admitted_source,
     check_credential,
     check_served,
@@ -134,7 +135,7 @@ def job_of(request: Request) -> Job:
         check_credential(stream.store.source, request.source_credential)
     return Job(
         stream=with_tables(stream, request.tables, model.ecosystem),
-        source=place_of(source, request.source_credential),
+        source=place_of(source, request.source_credential, admits_private=admits_private(source, request.source_hosts)),
         store=store_place(request.merge_store, stream.platform.merge_store),
         run_id=request.run_id,
         model_commit=commit,

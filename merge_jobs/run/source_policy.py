@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from config_schema.errors import CommandWrong
 from config_schema.model import Database, DatasetSink, SourceKind
+from config_schema.tls import is_address
 from merge_jobs.stream import Stream
 
-FILE = "file:"
+FILE, PRIVATE = "file:", "private:"
 SYNC = "Run dagfactory sync"  # one that comes between the reading of the row and the job resolves itself: retryable
 
 NOT_ALLOWED = "is not allowed by the platform's settings"
@@ -62,6 +63,14 @@ def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
     if hosts is None or source.is_on_disk or server in hosts:
         return
     raise SourceNotAdmitted(server, NOT_ALLOWED, "Run dagfactory bootstrap, or add it to allowed.source_hosts")
+
+
+def admits_private(source: Database, hosts: Sequence[str] | None) -> bool:
+    """Return whether an API's server may have an address of a private network.
+
+    It may where `hosts` says so (`private:host:port`), or names it by its address; None allows all.
+    """
+    return hosts is None or is_address(source.host) or f"{PRIVATE}{source.host}:{source.port}" in hosts
 
 
 def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
@@ -123,7 +132,7 @@ def _names(admitted: str, named: str) -> bool:
 
 def check_credential(source: Database, credential: str | None) -> None:
     """Raise RowOutdated if the row and the synced model name different secrets for the source."""
-    if credential is None or credential == source.credential or source.is_on_disk:
+    if credential is None or credential == source.credential or not source.needs_login:
         return
     what = f"the row names the secret {credential!r}, and the model {source.credential!r}"
     raise RowOutdated("--source-credential", credential, what)

@@ -16,6 +16,10 @@ def open_source(place: ConnectionInfo, application_name: str) -> Source:
         from merge_jobs.sources.files.source import FilesSource
 
         return FilesSource(place)
+    if place.kind is SourceKind.REST:
+        from merge_jobs.sources.rest.source import RestSource
+
+        return RestSource(place)
     # SQLAlchemy is loaded for those who need it.
     from merge_jobs.sources.sql.source import SqlAlchemySource
 

@@ -20,6 +20,11 @@ SELECT s.ctid AS staged, m.ctid AS merged
 FROM {staging} s FULL JOIN (SELECT ctid, {columns} FROM {merge} WHERE true{and_in_source}) m ON {key_equal}
 WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
 
+-- name: keep_unlisted
+-- Rows that the source does not list are taken for its own as they are: it has not said that they are gone.
+INSERT INTO {staging} ({kept}) SELECT {kept} FROM {merge} m
+WHERE true{and_in_source} AND NOT EXISTS (SELECT FROM {staging} s WHERE {key_equal})
+
 -- name: find_changes
 -- The same where only some rows are staged: all that may have changed, with the keys that are gone.
 CREATE TEMPORARY TABLE {delta} ON COMMIT DROP AS

@@ -97,7 +97,11 @@ def measure_cursor(state: Staging, loaded: sql.Composable, *, in_full: bool) -> 
     before = None if in_full else reading.position
     swept = in_full or reading.sweep
     state.position, is_behind = cursors.measure(state.tables, loaded, before, reading.now, swept)
-    if is_behind:
+    if is_behind and not state.tables.dataset.source_lists_all:
+        # It gives no record that has not changed since.
+        assert before is not None
+        state.position = replace(state.position, value=before.value, tie=before.tie)
+    elif is_behind:
         raise Doubt(BACKWARDS.format(column=state.position.column, batch=reading.batch_id - 1))
 
 

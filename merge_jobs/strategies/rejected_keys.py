@@ -54,6 +54,8 @@ def _query(tables: DatasetTables, reason: str) -> str:
         return tables.text(f"dataset.{reason}s_query")
     if source.kind is SourceKind.FILES:
         return f"look for them in {tables.dataset.source_table} of {source.database}"
+    if source.kind is SourceKind.REST:
+        return f"look for them in the records of {tables.dataset.source_table} below {source.database}"
     # SQLAlchemy is loaded for those who need it.
     from merge_jobs.sources.sql.key_queries import bad_keys_query
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from psycopg2 import sql
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.erased_keys import keep_away, keep_away_from_map
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.stores.postgres.tables import DatasetTables, merge_table
 from merge_jobs.strategies import key_hash_diff, version_diff
 from merge_jobs.strategies.bulk_copy import read_into
 from merge_jobs.strategies.cursor import (
@@ -24,6 +25,8 @@ from merge_jobs.strategies.cursor import (
 )
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
 from merge_jobs.strategies.strategy import KEYS_ERASED, VERSIONS_OUT, Applying, Staging
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,32 @@ VERSIONS_WANTED: Condition[Staging] = Condition(
 MAP_STAGED: Condition[Applying] = Condition("", lambda state: state.staged.map_kind is not None)
 
 
+UNLISTED_WORDS = "only where an endpoint does not list all records"
 CURSOR_WORDS = "only where the model has `strategy: cursor`"
 CURSOR_WANTED: Condition[Staging] = Condition(CURSOR_WORDS, lambda state: state.tables.dataset.cursor is not None)
 DELETED_AT: Condition[Staging] = Condition(DELETED_AT_WORDS, lambda state: deleted_at(state.tables) is not None)
+
+
+def _keep_unlisted(state: Staging) -> None:
+    """Stage the rows of the merge table whose keys the source does not list."""
+    tables = state.tables
+    existing = merge_table(tables)
+    if existing is None:
+        return
+    columns = [name for name in state.made.columns if name in existing.columns]
+    kept = sql.SQL(", ").join(map(sql.Identifier, columns))
+    number = tables.run(".keep_unlisted", kept=kept).rowcount
+    state.rows, state.staged = state.rows + number, state.staged + number
+    log.info("%s: %d rows are not listed by the source, and stay", tables.where, number)
+
+
+KEEP_UNLISTED = (
+    Step(
+        _keep_unlisted,
+        (on_store("rows that the endpoint does not list stay", ".keep_unlisted"),),
+        when=Condition(UNLISTED_WORDS, lambda state: not state.tables.dataset.source_lists_all),
+    ),
+)
 
 
 def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
@@ -93,6 +119,7 @@ def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
             also=("cursor.greatest_tie",),
             when=CURSOR_WANTED,
         ),
+        *(KEEP_UNLISTED if target is STAGING_TABLE else ()),
         Step(partial(_map_versions, target), versions, when=VERSIONS_WANTED),
         Step(partial(_keep_away, target), kept_away, also=MEASURE, when=KEYS_ERASED),
         Step(

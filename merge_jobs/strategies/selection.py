@@ -105,6 +105,8 @@ def _by_cursor(case: Case, cursor: Cursor) -> ChosenStrategy:
         return ChosenStrategy("full", f"{why} since batch {known.batch_id}")
     if _sweep_is_due(position, cursor, case.now):
         return ChosenStrategy("cursor", f"{cursor.column} tells what has changed, and a sweep what is gone", sweep=True)
+    if not case.dataset.source_lists_all:
+        return ChosenStrategy("cursor", f"{cursor.column} tells what has changed; what is not listed stays")
     deletes = "" if cursor.deleted_at is None else ", except by deleted_at"
     until = "a full batch" if cursor.delete_sweep is None else "the next sweep"
     return ChosenStrategy("cursor", f"{cursor.column} tells what has changed; deletes wait for {until}{deletes}")

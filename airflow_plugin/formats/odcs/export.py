@@ -145,7 +145,7 @@ def _object(store: Datastore, dataset: Dataset) -> dict[str, Any]:
         said["table"] = dataset.table  # which an import would leave out
     found: dict[str, Any] = {
         "name": dataset.name,
-        "physicalName": dataset.source_table,
+        "physicalName": dataset.table or dataset.name,
         "logicalType": "object",
         "physicalType": "table",
         "properties": list(_properties(dataset, checks)),
@@ -170,7 +170,7 @@ def _properties(dataset: Dataset, checks: Mapping[str, list[dict[str, Any]]]) ->
             found |= {"primaryKey": True, "primaryKeyPosition": dataset.primary_key.index(column.name) + 1}
         if column.name in checks:
             found["quality"] = checks[column.name]
-        yield found
+        yield found | custom({} if column.path is None else {"path": column.path})
 
 
 def _relationships(dataset: Dataset) -> Iterator[dict[str, Any]]:

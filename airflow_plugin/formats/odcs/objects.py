@@ -105,6 +105,7 @@ def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple
 
 def _column(part: DocumentNode, index: int, servers: Servers, types: tuple[str, ...]) -> _Column | None:
     own = Own(part)
+    said = own.of_model("column", "path")
     own.finish()
     name = part.needed("name", TEXT, "Write the column's name")
     physical = part.text("physicalName")
@@ -112,7 +113,7 @@ def _column(part: DocumentNode, index: int, servers: Servers, types: tuple[str, 
         part.report.unsaid(
             part.at("name"), f"the column is called {physical!r} in the source", "The model has that name"
         )
-    column: dict[str, Any] = {"name": physical or name or ""}
+    column: dict[str, Any] = {"name": physical or name or "", **said}
     for key, default in NOTHING.items():
         if part.peek(key) == default:
             part.take(key, ANY_VALUE)

@@ -10,23 +10,28 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Column, FileFormat, FileOptions
-from config_schema.model.sql_types import long_name, parsed
 from merge_jobs.errors import SourceColumnMissing
 from merge_jobs.sources.files.errors import FolderNotRead, FormatBroken
 from merge_jobs.sources.files.utf8_lines import Utf8Lines
+from merge_jobs.sources.values.json_values import (
+    NotExactJson,
+    is_json,
+    json_text,
+    json_value,
+    nested_as_json,
+    parsed_json,
+)
 
 if TYPE_CHECKING:
     from merge_jobs.sources.values.arrow_text import ArrowColumn
@@ -35,7 +40,6 @@ LONGEST_LINE = 64 << 20  # bytes of JSON; characters of a field of CSV
 ROWS_AT_ONCE, BYTES_AT_ONCE = 1000, 8 << 20  # a part ends with whichever comes first
 ROWS_OF_COLUMNS = 16_000  # at once, of Parquet
 Row = tuple[int, Sequence[Any]]  # the line, and a value for each column
-JSON_TYPES = ("json", "jsonb")
 PASSED_ON = (StreamFactoryError, MemoryError)  # what is not the fault of a file
 NO_HEAD = "Correct the names in the model, or let the file begin with a line of its columns' names (it is not shown)"
 csv.field_size_limit(LONGEST_LINE)
@@ -274,7 +278,7 @@ class Reader:
     # --- JSON Lines
 
     def _json_rows(self, stream: BinaryIO) -> Iterator[Row]:
-        takes = [(one.name, _json_value if _is_json(one) else _nested_as_json) for one in self._columns]
+        takes = [(one.name, json_value if is_json(one) else nested_as_json) for one in self._columns]
         line = 0
         while True:
             line += 1
@@ -296,16 +300,11 @@ class Reader:
 
     def _record_of_json(self, text: bytes, line: int) -> dict[str, Any]:
         try:
-            found = json.loads(
-                text.decode("utf-8-sig" if line == 1 else "utf-8"),
-                parse_float=Decimal,
-                parse_constant=_no_number,
-                object_pairs_hook=_once,
-            )
+            found = parsed_json(text.decode("utf-8-sig" if line == 1 else "utf-8"))
         except UnicodeDecodeError as error:
             raise self._unreadable("it is no UTF-8", line) from error
         except (ValueError, ArithmeticError, RecursionError) as error:
-            said = str(error) if isinstance(error, _NotOurs) else "it is no JSON, or not whole"
+            said = str(error) if isinstance(error, NotExactJson) else "it is no JSON, or not whole"
             raise self._unreadable(said, line) from error
         if not isinstance(found, dict):
             raise self._unreadable("it is no JSON object", line)
@@ -336,7 +335,7 @@ class Reader:
         from merge_jobs.sources.values.arrow_text import ArrowColumn
 
         # A text in a column of JSON is JSON, as other databases have it.
-        takes = [_json_text if _is_json(one) else _nested_as_json for one in self._columns]
+        takes = [json_text if is_json(one) else nested_as_json for one in self._columns]
         wanted, number = [one.name for one in self._columns], 0
         try:
             for batch in file.iter_batches(batch_size=_rows_of_parquet(file.metadata), columns=wanted):
@@ -377,56 +376,11 @@ class Reader:
         return FormatBroken(self._where, self._name, what, line, todo)
 
 
-class _NotOurs(ValueError):
-    """JSON that means nothing certain."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _NotOurs("a key is in it twice")
-    return found
-
-
-def _no_number(word: str) -> None:
-    raise _NotOurs(f"{word} is no number of JSON")
-
-
-def _is_json(column: Column) -> bool:
-    of = parsed(long_name(column.type))
-    return of is not None and of.base in JSON_TYPES and not of.array
-
-
-def _nested_as_json(value: Any) -> Any:
-    """Return what no other type than a text has, an object or a list, as JSON; others as they are."""
-    return _json_value(value) if isinstance(value, dict | list) else value
-
-
-def _json_text(value: Any) -> str:
-    return value if isinstance(value, str) else _json_value(value)
-
-
-def _json_value(value: Any) -> str:
-    """Return a value as JSON with every digit of its numbers; the json module has no decimal numbers."""
-    if isinstance(value, dict):
-        pairs = (f"{json.dumps(str(key), ensure_ascii=False)}: {_json_value(one)}" for key, one in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_json_value, value))}]"
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, bytes):
-        raise _NotOurs("bytes are no JSON")
-    if value is None or isinstance(value, str | int | float):
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return json.dumps(str(value), ensure_ascii=False)
-
-
 def _values(column: Any, take: Callable[[Any], Any]) -> Iterable[Any]:
     import pyarrow as pa
 
     values: list[Any] = column.to_pylist()
-    if take is _nested_as_json and not pa.types.is_nested(column.type):
+    if take is nested_as_json and not pa.types.is_nested(column.type):
         return values
     return [None if value is None else take(value) for value in values]
 

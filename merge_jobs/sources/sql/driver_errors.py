@@ -155,7 +155,7 @@ def _known(code: int | str | None, kind: SourceKind) -> Meaning | None:
             return ORACLE.get(number)
         case SourceKind.MSSQL:
             return next((of for sign, of in SQL_SERVER.items() if state.startswith(sign)), None)
-        case SourceKind.POSTGRESQL | SourceKind.FILES:  # database_errors.py, and no SQL
+        case SourceKind.POSTGRESQL | SourceKind.FILES | SourceKind.REST:  # database_errors.py, and no SQL
             return None
     assert_never(kind)
 

@@ -28,7 +28,7 @@ def driver_arguments(place: ConnectionInfo, where: str) -> dict[str, Any]:
             return _sql_server(place, where)
         case SourceKind.ORACLE:
             return _oracle(place, where)
-        case SourceKind.POSTGRESQL | SourceKind.SQLITE | SourceKind.FILES:  # libpq's, a file, and no SQL
+        case SourceKind.POSTGRESQL | SourceKind.SQLITE | SourceKind.FILES | SourceKind.REST:  # not by SQLAlchemy
             return {}
     assert_never(place.kind)
 

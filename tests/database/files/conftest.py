@@ -7,7 +7,6 @@ import io
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from airflow_plugin.demo.postgres import free_port
 from config_schema.model import Column, Database, Dataset, FileOptions, SourceKind
 from config_schema.tls import Tls
-from tests.database.merge.producers import read_from
+from tests.database.merge.producers import read_from, with_written_truth
 
 PEOPLE = Dataset(
     "people",
@@ -118,19 +117,7 @@ def of_files(merging):
         case = merging("SELECT 1")
         case.datasets = (replace(dataset, **changes),)
         read_from(case, producer)
-        case.truth = []
-        beside = merging("SELECT 1")  # where the truth is written down as PostgreSQL has it
-
-        def source_rows(of: Dataset):
-            types = ", ".join(f'"{column.name}" {column.type}' for column in of.columns)
-            beside.execute(f"DROP TABLE IF EXISTS truth; CREATE TABLE truth ({types})")
-            marks = ", ".join("%s" for _ in of.columns)
-            with closing(beside.source.connect()) as session, session, session.cursor() as cursor:
-                for row in case.truth:
-                    cursor.execute(f"INSERT INTO truth VALUES ({marks})", row)
-            return {key: row for key, row, _ in beside._rows(beside.source, "public", "truth", of)}
-
-        case.source_rows = source_rows
+        with_written_truth(case, merging("SELECT 1"))
         return case
 
     return make

@@ -136,6 +136,22 @@ def producer(request, tmp_path):
     return made
 
 
+def with_written_truth(case: Merging, beside: Merging) -> None:
+    """Let the case's truth be the rows in its list `truth`, as PostgreSQL has them in the producer of `beside`."""
+    case.truth = []  # type: ignore[attr-defined]
+
+    def source_rows(of: Dataset) -> Any:
+        types = ", ".join(f'"{column.name}" {column.type}' for column in of.columns)
+        beside.execute(f"DROP TABLE IF EXISTS truth; CREATE TABLE truth ({types})")
+        marks = ", ".join("%s" for _ in of.columns)
+        with closing(beside.source.connect()) as session, session, session.cursor() as cursor:
+            for row in case.truth:  # type: ignore[attr-defined]
+                cursor.execute(f"INSERT INTO truth VALUES ({marks})", row)
+        return {key: row for key, row, _ in beside._rows(beside.source, "public", "truth", of)}
+
+    case.source_rows = source_rows  # type: ignore[method-assign]
+
+
 def read_from(made: Merging, producer: SqliteProducer | MariaProducer) -> None:
     """Put the producer into the place of PostgreSQL's in the harness of merges."""
     of_postgres, of_secrets = type(made).ecosystem.fget, type(made).secrets.fget

@@ -36,7 +36,7 @@ from merge_jobs.strategies.cursor import DELETED_AT_WORDS, NO_DELETES_FOUND_WORD
 from merge_jobs.strategies.delta_steps import KEPT_TITLE
 from merge_jobs.strategies.full import FULL
 from merge_jobs.strategies.parallel_load import SEVERAL_WORDS
-from merge_jobs.strategies.row_map_load import CURSOR_WORDS
+from merge_jobs.strategies.row_map_load import CURSOR_WORDS, UNLISTED_WORDS
 from merge_jobs.strategies.selection import STRATEGIES, StrategyOption
 from merge_jobs.strategies.step import UNNAMED, Section, Step, perform
 from tests.warm_python import run_module
@@ -61,6 +61,7 @@ UNUSUAL = (
     "only where the model has `valid_from`",
     "only where the model has `keep_changes`",
     SEVERAL_WORDS,
+    UNLISTED_WORDS,
 )
 
 
@@ -305,6 +306,8 @@ def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, 
     assert "%(" not in text
     assert not re.search(r"\{\w+\}", text)
     for name in printed(strategy, kind):
+        if name.endswith(".keep_unlisted"):  # of an API
+            continue
         for value in statement(name).values:
             assert f":{value}" in text
         for comment in re.findall("^--.*$", statement(name).text, re.MULTILINE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from airflow_plugin.settings import Allowed, PlatformSettings
 from config_schema import stream
 from config_schema.model import Database, SourceKind
 from config_schema.schemas import json_schema
-from merge_jobs.run.source_policy import SourceNotAdmitted, admitted_source, check_source_host
+from merge_jobs.run.source_policy import SourceNotAdmitted, admits_private, admitted_source, check_source_host
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
@@ -285,6 +286,26 @@ def test_a_secret_goes_only_to_the_servers_that_the_settings_assign_to_it():
         check_source_host(Database("pg-data", "customer_db", "hr-db"), hosts)
     # What the settings assign to no server may go to all: an older file says of none where it goes.
     assert source_hosts(settings, "by-hand") == "pg-data:5432,pg-hr:5433,pg-copy:5432,file:"
+
+
+def test_a_private_network_is_admitted_for_the_servers_that_the_settings_say():
+    assigned = {"market-api": ("api:443",), "other": ("other:443",)}
+    settings = settings_of_row(
+        EXAMPLE,
+        source_hosts=("api:443", "private:api:443", "other:443", "private:other:443"),
+        source_credential_hosts=assigned,
+        allowed=Allowed(source_hosts=("private:inner:8443",)),
+    )
+    hosts = source_hosts(settings, "market-api").split(",")
+    assert hosts == ["api:443", "private:api:443", "private:inner:8443", "file:"]
+    api = Database("api", "/", "market-api", 443, kind=SourceKind.REST)
+    assert admits_private(api, hosts)
+    assert not admits_private(replace(api, host="other"), hosts)
+    assert not admits_private(api, ["api:443"])
+    for host in ("localhost", "10.0.0.5", "::1"):  # they are what they say
+        assert admits_private(replace(api, host=host), [f"{host}:443"])
+    with pytest.raises(SourceNotAdmitted):  # the address is admitted apart
+        check_source_host(replace(api, host="inner"), ["private:inner:443"])
 
 
 def test_the_job_is_given_the_platforms_source_files_and_those_allowed_beside_each_once():

@@ -148,11 +148,12 @@ def datasets(draw: Any, store: int) -> tuple[Dataset, ...]:
 
 
 PORTS = st.integers(1, 65535)
+NEED_MORE_KEYS = (SourceKind.FILES, SourceKind.REST)
 
 
 @st.composite
 def datastores(draw: Any, number: int, teams: list[str]) -> Datastore:
-    kind = draw(st.sampled_from([one for one in SourceKind if one is not SourceKind.FILES]))  # which needs more keys
+    kind = draw(st.sampled_from([one for one in SourceKind if one not in NEED_MORE_KEYS]))
     tls = draw(st.none() | st.sampled_from([Tls.REQUIRE, Tls.DISABLE])) if kind is SourceKind.POSTGRESQL else None
     source = Database(
         f"pg-{number}",

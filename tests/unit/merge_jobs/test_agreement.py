@@ -10,7 +10,7 @@ import pytest
 
 import config_schema
 from config_schema.load import Model, load_model
-from config_schema.model import Database, SourceKind
+from config_schema.model import Database, RestAuth, RestAuthType, SourceKind
 from config_schema.model.mapping import AssignmentStatus, served_sinks
 from merge_jobs.run.source_policy import (
     BY_LINKS,
@@ -64,6 +64,10 @@ def test_another_secret_is_refused_until_row_and_model_agree():
     assert (caught.value.option, caught.value.value) == ("--source-credential", "payroll")
     assert caught.value.retryable
     check_credential(FILE, "payroll")  # no password is sent
+    api = Database("api", "/", "none", 443, kind=SourceKind.REST)
+    check_credential(api, "payroll")  # nor here
+    with pytest.raises(RowOutdated):
+        check_credential(replace(api, auth=RestAuth(RestAuthType.BEARER)), "payroll")
 
 
 def test_datasets_of_a_group_that_the_platform_serves_are_read():

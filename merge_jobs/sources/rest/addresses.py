@@ -1,0 +1,70 @@
+"""Which addresses an API's name has, and which of them may be connected to. A name is resolved once for a batch."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from merge_jobs.sources.rest.errors import ApiNotReached, ServerRefused
+
+CONNECT_SECONDS = 30
+TRANSLATED = ip_network("64:ff9b::/96")  # an IPv4 address behind a translator, in the last 32 bits
+Address = IPv4Address | IPv6Address
+
+
+def admitted_addresses(host: str, port: int, where: str, *, admits_private: bool) -> list[str]:
+    """Return the addresses of a host. Raises ServerRefused if one of them may not be asked, ApiNotReached if none is.
+
+    Whoever asks goes on with these: what the name means at the next look would be unchecked.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        what = "the name of its host has no address"
+        raise ApiNotReached(where, what, "Check the host in the model, and the network", retryable=True) from error
+    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+    for text in addresses:
+        refused = _why_not(text, admits_private=admits_private)
+        if refused:
+            todo = "Correct the host in the model"
+            if refused == PRIVATE:
+                todo += f", or add private:{host}:{port} to allowed.source_hosts if this network is meant"
+            raise ServerRefused(where, f"the name of its host leads to {refused}", todo)
+    return addresses
+
+
+PRIVATE = "an address of a private network"
+
+
+def _why_not(text: str, *, admits_private: bool) -> str | None:
+    for address in _meant(ip_address(text.partition("%")[0])):
+        if address.is_unspecified or address.is_multicast or address.is_link_local:
+            return "an address that no API has"  # that of a cloud's metadata, for one
+        if not address.is_global and not admits_private:
+            return PRIVATE
+    return None
+
+
+def _meant(address: Address) -> Iterator[Address]:
+    """Yield an address, and the one of IPv4 that stands in it."""
+    if isinstance(address, IPv6Address):
+        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in TRANSLATED:
+            inner.append(IPv4Address(address.packed[-4:]))
+        if address.ipv4_mapped is None:
+            yield address
+        yield from (one for one in inner if one is not None)
+    else:
+        yield address
+
+
+def connected(addresses: Sequence[str], port: int, seconds: float) -> socket.socket:
+    """Return a connection to the first of the addresses that answers. Raises OSError if none does."""
+    failed: OSError | None = None
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), min(seconds, CONNECT_SECONDS))
+        except OSError as error:
+            failed = failed or error
+    raise failed or OSError("no address")

@@ -166,6 +166,7 @@ def _choose(state: Ingesting, dataset: Dataset, wanted: StrategyOption, audit: f
         rows_before=None if known is None else known.rows,
         now=state.now,
         pipes=_pipes_of(state, dataset.name, how),
+        changed_since=None if known is None or wanted is not StrategyOption.AUTO else known.guard.get("transaction"),
     )
     return reading, how
 
@@ -203,6 +204,11 @@ def _staged(ingesting: Ingesting, some: Sequence[tuple[Reading, ChosenStrategy]]
             log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, doubt)
             perform(DOUBT_STEPS, reading)
         reads = strategy_named("full").stage(readings, each)
+    for number, (reading, read) in enumerate(zip(readings, reads, strict=True)):
+        if read.instead is not None:
+            log.info("%s batch %d: full: %s", reading.tables.where, reading.batch_id, read.instead)
+            hows[number] = ChosenStrategy("full", read.instead, hows[number].map_kind)
+            (reads[number],) = strategy_named("full").stage([reading], each)
     ingesting.untouched |= {
         reading.tables.name for reading, read in zip(readings, reads, strict=True) if read.is_untouched
     }

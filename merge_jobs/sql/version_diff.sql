@@ -4,9 +4,10 @@
 
 -- name: digests
 -- Of the source: a digest of the versions in each block. Transaction numbers in 64 bits: the newest that the row's
--- 32 can stand for, so that a number that comes again is another one.
+-- 32 can stand for, so that a number that comes again is another one. And how many are about as young as the map: what a
+-- batch would have to read.
 SELECT {leaf}::bigint, {first}::bigint + width_bucket(ctid, {blocks}::tid[]), count(*)::integer,
-    bit_xor(hashtidextended(ctid, {transaction}))
+    bit_xor(hashtidextended(ctid, {transaction})), (count(*) FILTER (WHERE age(xmin) <= {age}))::integer
 FROM ONLY {table} WHERE ctid >= {low}::tid AND ctid < {high}::tid GROUP BY 2
 
 -- name: digests_out
@@ -81,10 +82,14 @@ COPY {staged_map} FROM STDIN (FORMAT {format})
 
 -- name: create_digests
 -- For all datasets that are staged together.
-CREATE TEMPORARY TABLE ds_digest (leaf bigint, block bigint, versions integer, digest bigint) ON COMMIT DROP
+CREATE TEMPORARY TABLE ds_digest (
+    leaf bigint, block bigint, versions integer, digest bigint, young integer
+) ON COMMIT DROP
 
 -- name: create_changed_blocks
-CREATE TEMPORARY TABLE ds_changed_block (dataset text, leaf bigint, block bigint, gone boolean) ON COMMIT DROP
+CREATE TEMPORARY TABLE ds_changed_block (
+    dataset text, leaf bigint, block bigint, gone boolean, versions integer, young integer
+) ON COMMIT DROP
 
 -- name: create_new_versions
 CREATE TEMPORARY TABLE ds_new_version (dataset text, leaf bigint, tid tid) ON COMMIT DROP
@@ -97,12 +102,13 @@ SELECT coalesce(sum(versions), 0) FROM ds_digest WHERE {of_dataset}
 
 -- name: find_changed_blocks
 INSERT INTO ds_changed_block
-SELECT {dataset}, leaf, block, d.leaf IS NULL
+SELECT {dataset}, leaf, block, d.leaf IS NULL, d.versions, d.young
 FROM (SELECT * FROM ds_digest WHERE {of_dataset}) d FULL JOIN {map} m USING (leaf, block)
 WHERE (d.versions, d.digest) IS DISTINCT FROM (m.versions, m.digest)
 
 -- name: count_changed_blocks
-SELECT count(*), count(*) FILTER (WHERE NOT gone) FROM ds_changed_block WHERE dataset = {dataset}
+SELECT count(*), count(*) FILTER (WHERE NOT gone), coalesce(sum(versions), 0), coalesce(sum(young), 0)
+FROM ds_changed_block WHERE dataset = {dataset}
 
 -- name: changed_blocks
 SELECT array_agg(block ORDER BY block) FROM ds_changed_block
@@ -113,13 +119,10 @@ INSERT INTO {staged_map} (leaf, block, versions) SELECT leaf, block, 0 FROM ds_c
 WHERE dataset = {dataset} AND gone
 
 -- name: find_new_versions
+-- Block by block: the versions of all of them at once would not fit into memory.
 INSERT INTO ds_new_version
-SELECT {dataset}, leaf, tid FROM (
-    SELECT s.leaf, v.tid, v.xid FROM {staged_map} s CROSS JOIN LATERAL unnest(s.tids, s.xids) v(tid, xid)
-    EXCEPT
-    SELECT m.leaf, v.tid, v.xid FROM {map} m JOIN {staged_map} s USING (leaf, block)
-        CROSS JOIN LATERAL unnest(m.tids, m.xids) v(tid, xid)
-) new_version
+SELECT {dataset}, s.leaf, v.tid FROM {staged_map} s LEFT JOIN {map} m ON (m.leaf, m.block) = (s.leaf, s.block)
+CROSS JOIN LATERAL (SELECT * FROM unnest(s.tids, s.xids) EXCEPT SELECT * FROM unnest(m.tids, m.xids)) v(tid, xid)
 
 -- name: count_new_versions
 SELECT count(*) FROM ds_new_version WHERE dataset = {dataset}
@@ -137,12 +140,20 @@ GROUP BY leaf, piece
 DROP TABLE IF EXISTS ds_digest, ds_changed_block, ds_new_version
 
 -- name: find_gone
--- Keys that were in these blocks and are no longer in any of them.
+-- Keys that were in these blocks and are no longer in any of them: those of versions that are gone, without those of
+-- versions that are new. Block by block, as above.
 CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS
-SELECT k.* FROM {map} m JOIN {staged_map} s USING (leaf, block)
-    CROSS JOIN LATERAL unnest({mapped_keys}) k({key})
+SELECT k.* FROM {map} m JOIN {staged_map} s ON (m.leaf, m.block) = (s.leaf, s.block) CROSS JOIN LATERAL (
+    SELECT {key} FROM (
+        SELECT * FROM unnest(m.tids, m.xids, {mapped_keys}) EXCEPT SELECT * FROM unnest(s.tids, s.xids, {staged_keys})
+    ) gone_version ({tid_column}, {xid_column}, {key})
+) k
 EXCEPT
-SELECT k.* FROM {staged_map} s CROSS JOIN LATERAL unnest({staged_keys}) k({key})
+SELECT k.* FROM {staged_map} s LEFT JOIN {map} m ON (m.leaf, m.block) = (s.leaf, s.block) CROSS JOIN LATERAL (
+    SELECT {key} FROM (
+        SELECT * FROM unnest(s.tids, s.xids, {staged_keys}) EXCEPT SELECT * FROM unnest(m.tids, m.xids, {mapped_keys})
+    ) new_version ({tid_column}, {xid_column}, {key})
+) k
 
 -- name: find_all_keys
 -- The keys of all rows of the source, should they not add up.

@@ -32,7 +32,8 @@ class Reading:
     Of a dataset with a cursor, `position` is how far the last batch has read, None for a batch that reads all rows;
     `sweep` says whether this one compares all keys, and `rows_before` is the number of the merge table's rows, where
     the last batch knew it. `now` is by the merge store's clock. `pipes` load all rows, if there are any, in place of
-    the batch's own sessions.
+    the batch's own sessions. Row versions from about the transaction `changed_since` on are not in the map, where the
+    batch may choose to read all rows instead if these are many.
     """
 
     tables: DatasetTables
@@ -47,6 +48,7 @@ class Reading:
     rows_before: int | None = None
     now: datetime | None = None
     pipes: tuple[LoadPipe, ...] = ()
+    changed_since: int | None = None
 
     def guard(self, read: Read) -> dict[str, Any] | None:
         """Return the guard of the map, with the number of rows that it will have, or how far a cursor has come."""
@@ -71,6 +73,7 @@ class Read:
     kept_away: int = 0
     position: CursorPosition | None = None
     is_untouched: bool = False  # no row has changed, and no table was made for changes
+    instead: str | None = None  # why all rows must be read instead: then nothing is staged
 
 
 class Doubt(Exception):
@@ -90,6 +93,7 @@ class Staging:
     staged: int = 0
     kept_away: int = 0
     position: CursorPosition | None = None
+    instead: str | None = None  # why all rows must be read instead: then nothing is staged
 
     @property
     def tables(self) -> DatasetTables:
@@ -151,7 +155,10 @@ class Strategy(Generic[Stage]):
         """Read the datasets, what is done for one of them in the context that `each` gives. Raises Doubt."""
         states = [self.staging(reading) for reading in readings]
         perform_for_all(self.stage_steps, states, each)
-        return [Read(state.rows, state.staged, state.kept_away, state.position, state.is_untouched) for state in states]
+        return [
+            Read(state.rows, state.staged, state.kept_away, state.position, state.is_untouched, state.instead)
+            for state in states
+        ]
 
     def compare(self, states: Sequence[Applying]) -> None:
         """Find what is to change in the merge tables, where that is not a part of applying it."""

@@ -22,6 +22,7 @@ from merge_jobs.stores.postgres.progress import Pieces
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary
+from merge_jobs.strategies.cost import LEAST_SAVING, Cost
 from merge_jobs.strategies.guard import WRAP, Leaf, TableState
 from merge_jobs.strategies.incremental import change_steps, compare_steps
 from merge_jobs.strategies.step import Condition, Step, for_all, on_source, on_store
@@ -29,6 +30,7 @@ from merge_jobs.strategies.strategy import CREATE_STAGING, INTO_STAGING, Reading
 
 log = logging.getLogger(__name__)
 
+OLDEST = 2**31 - 2  # of a row version that age() tells from one without an age
 USUAL_BLOCK = 8192  # bytes
 BLOCKS_AT_ONCE = 8192  # 64 MB of a table: what the source must keep in memory to group its rows
 FEW_BLOCKS = 500  # with changed rows, of which the addresses fit in one message
@@ -44,12 +46,15 @@ MEMORY = "32MB"  # of the merge store, to compare the versions in changed blocks
 class VersionStaging(Staging):
     """A dataset while it is staged by row versions: the blocks that have changed, and how many of them remain.
 
+    These have so many `versions`, of which so many are `young`: about as many as are new.
     `windows` has those that remain, by leaf and first block of a window, and `pieces` the addresses of new
     versions; each only where they are few. `shared` says whether other datasets are staged together with this one.
     """
 
     changed: int = 0
     remaining: int = 0
+    versions: int = 0
+    young: int = 0
     windows: dict[tuple[int, int], list[int]] | None = None
     new: int = 0
     pieces: Rows | None = None
@@ -122,7 +127,8 @@ def _digest(states: Sequence[VersionStaging]) -> None:
     counts, of_windows = found[: len(queries)], found[len(queries) :]
     for state, rows, blocks in zip(states, counts[::2], counts[1::2], strict=True):
         state.rows = int(rows[0][0])
-        state.changed, state.remaining = blocks[0]
+        state.changed, state.remaining, state.versions, state.young = blocks[0]
+        state.instead = _why_in_full(state)
     for state in few:
         state.windows = {}
     for (state, (leaf, first, _)), ((changed,),) in zip(windows, of_windows, strict=True):
@@ -132,6 +138,19 @@ def _digest(states: Sequence[VersionStaging]) -> None:
     for state in states:
         seen = (state.tables.where, state.changed, state.blocks, seconds)
         log.info("%s: %d of %d blocks have changed, seen in %.1f s", *seen)
+
+
+def _why_in_full(state: VersionStaging) -> str | None:
+    """Return why a full batch is likely to take less time than to find the new versions; None if it is not."""
+    if state.reading.changed_since is None:
+        return None
+    cost = Cost(state.rows, state.blocks * USUAL_BLOCK, state.versions, state.young)
+    if cost.by_versions - cost.in_full < LEAST_SAVING:
+        return None
+    return (
+        f"{state.changed} of {state.blocks} blocks have changed, with about {state.young} new rows of {state.rows}: "
+        "to read all rows takes less than to find these"
+    )
 
 
 def _copy_digests(states: Sequence[VersionStaging]) -> None:
@@ -220,16 +239,20 @@ class _Blocks:
     tables: DatasetTables
     source: PostgresSource
     sight: TableState
+    age: int  # of the map, in transactions
 
     @staticmethod
     def of(reading: Reading) -> _Blocks:
         assert isinstance(reading.source, PostgresSource)
         assert reading.sight is not None
-        return _Blocks(reading.tables, reading.source, reading.sight)
+        known = reading.sight.next_transaction if reading.changed_since is None else reading.changed_since
+        age = min(max(reading.sight.next_transaction - known, 0), OLDEST)
+        return _Blocks(reading.tables, reading.source, reading.sight, age)
 
     def digests(self, window: Window) -> sql.Composed:
         """Return the query for the digests of a window's blocks."""
         parts, wanted = self._window(*window), statement("version_diff.digests").identifiers
+        parts["age"] = sql.Literal(self.age)
         return composed("version_diff.digests", {name: parts[name] for name in wanted}, {})
 
     def copy_digests(self, names: str, digests: Sequence[sql.Composed]) -> None:
@@ -305,7 +328,8 @@ class _VersionSource(_Blocks):
         keys = is_exact_in_binary(tables, columns, made, tables.dataset.primary_key)
         names = [column.name for column in tables.dataset.columns]
         rows = keys and is_exact_in_binary(tables, columns, made, names)
-        return _VersionSource(tables, source, table.sight, keys, rows, source.selected(tables.dataset, made.columns))
+        selected = source.selected(tables.dataset, made.columns)
+        return _VersionSource(tables, source, table.sight, table.age, keys, rows, selected)
 
     def copy_all_blocks(self, copy: str) -> None:
         for window in self.pieces("blocks mapped"):
@@ -368,11 +392,16 @@ def _array(items: Iterable[object]) -> str:
     return "{" + ",".join(map(str, items)) + "}"
 
 
-CHANGED: Condition[Staging] = Condition("where blocks have changed", lambda state: not state.is_untouched)
-BLOCKS_CHANGED: Condition[VersionStaging] = Condition("where blocks have changed", lambda state: state.remaining > 0)
+# Nothing more is done for a dataset that all rows are read of instead.
+CHANGED: Condition[Staging] = Condition(
+    "where blocks have changed", lambda state: not state.is_untouched and state.instead is None
+)
+BLOCKS_CHANGED: Condition[VersionStaging] = Condition(
+    "where blocks have changed", lambda state: state.remaining > 0 and state.instead is None
+)
 SOME_LEFT_OUT: Condition[VersionStaging] = Condition(
     "only where keys are erased, or were until now",
-    lambda state: state.reading.erased > 0 or state.reading.kept_away > 0,
+    lambda state: (state.reading.erased > 0 or state.reading.kept_away > 0) and state.instead is None,
 )
 
 VERSION_DIFF = Strategy(

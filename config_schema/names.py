@@ -265,6 +265,11 @@ def erasure_salt_table(platform: str) -> str:
     return shortened(f"{platform}_erasure_salt")
 
 
+def files_read_table(platform: str) -> str:
+    """Return the name of the table with the files that were read, of datasets whose files are each read once."""
+    return shortened(f"{platform}_files_read")
+
+
 def row_maps_table(platform: str) -> str:
     """Return the name of the table with a row for each row map."""
     return shortened(f"{platform}_row_maps")
@@ -326,6 +331,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         row_maps_table(platform),
         erased_keys_table(platform),
         erasure_salt_table(platform),
+        files_read_table(platform),
         run_results_table(platform),
         progress_table(platform),
         source_checks_table(platform),

@@ -165,6 +165,6 @@ def _tables_with_keys(session: ControlSession) -> Iterator[str]:
     """Yield the platform's tables that have lines for each stream; none before the first run."""
     of = (
         *(names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table),
-        *(names.run_results_table, names.progress_table, names.source_checks_table),
+        *(names.files_read_table, names.run_results_table, names.progress_table, names.source_checks_table),
     )
     yield from filter(session.has_table, (one(session.platform) for one in of))

@@ -121,6 +121,10 @@ def _on_history(table: str, before: Dataset, after: Dataset, platform: Platform 
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, stay if after.keeps_deleted else gone)
     if after.cursor != before.cursor:
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, _of_cursor(before.cursor, after.cursor))
+    if after.reads_files_once is not before.reads_files_once:
+        once = "each file is read once from now on, all that are there first: nothing is deleted any more"
+        together = "its files are all of its rows from now on: what is in none of them is deleted"
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, table, once if after.reads_files_once else together)
     days, is_forensic = after.keep_closed_days, platform is not None and platform.milestoning is Milestoning.FORENSIC
     if is_forensic and days != before.keep_closed_days:
         what = f"versions that were closed more than {days} days ago are deleted from the next batch on"

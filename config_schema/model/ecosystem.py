@@ -155,14 +155,23 @@ class FilesTaken(Enum):
 
     ALL = "all"
     NEWEST = "newest"
+    NEW = "new"  # each once, in the order of their changes: what it has is inserted and updated, and nothing is deleted
+
+
+class ChangedFiles(Enum):
+    """What is done with a file that has changed since it was read, where each is read once."""
+
+    REFUSE = "refuse"
+    READ = "read"  # again
 
 
 @dataclass(frozen=True)
 class FileOptions:
-    """How the files of a dataset are read. What follows `take` is of CSV."""
+    """How the files of a dataset are read. What follows `changed` is of CSV."""
 
     format: FileFormat | None = None  # none: as each file's ending says
     take: FilesTaken = FilesTaken.ALL
+    changed: ChangedFiles = ChangedFiles.REFUSE  # of `take: new`
     delimiter: str = ","
     quote: str = '"'
     encoding: str = "utf-8"
@@ -258,6 +267,11 @@ class Dataset:
     def source_lists_all(self) -> bool:
         """Whether a read of everything has every key that the source has, so that others are gone."""
         return self.endpoint is None or self.endpoint.full_list
+
+    @property
+    def reads_files_once(self) -> bool:
+        """Whether each file of the producer is read once, and no batch has all rows of the source."""
+        return self.files is not None and self.files.take is FilesTaken.NEW
 
     @property
     def keeps_deleted(self) -> bool:

@@ -9,6 +9,7 @@ from operator import and_
 from urllib.parse import urlsplit
 
 from config_schema.model import (
+    ChangedFiles,
     Consistency,
     Dataset,
     DatasetStrategy,
@@ -77,6 +78,9 @@ def _of_dataset(at: str, dataset: Dataset) -> Iterator[Finding]:
         if long_name(column.type).endswith("]"):
             what = f"{column.type} is an array, which files have no one way to write"
             yield f"{at}.columns[{k}].type", what, "Write jsonb for a list in JSON, or text"
+    if options.changed is not ChangedFiles.REFUSE and not dataset.reads_files_once:
+        what = "only files that are read once can change afterwards"
+        yield f"{at}.files.changed", what, "Leave it out, or write take: new"
     is_csv = options.format is FileFormat.CSV or (options.format is None and ".csv" in pattern.lower())
     given = [name for name in OF_CSV if getattr(options, name) != getattr(FileOptions(), name)]
     if given and not is_csv:

@@ -270,7 +270,7 @@ def tables(platform: str, part: Part) -> tuple[str, ...]:
         ),
         Part.BATCHES: (
             *("counter", "metrics", "rejected", "row_maps", "run_results", "progress", "source_checks"),
-            *("erased_keys", "erasure_salt"),
+            *("erased_keys", "erasure_salt", "files_read"),
         ),
     }
     every = identifiers(platform, "")
@@ -301,6 +301,7 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
         "row_maps": names.row_maps_table(platform),
         "erased_keys": names.erased_keys_table(platform),
         "erasure_salt": names.erasure_salt_table(platform),
+        "files_read": names.files_read_table(platform),
         "run_results": names.run_results_table(platform),
         "run_results_ended_index": names.run_results_ended_index(platform),
         "run_results_kept_index": names.run_results_kept_index(platform),

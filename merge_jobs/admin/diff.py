@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
+from config_schema.errors import StreamFactoryError
 from config_schema.model import DELETED_COLUMN, Dataset, Milestoning, OnDelete
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database_errors import database_failed
@@ -62,6 +63,19 @@ class NeverLoaded(StoreMismatch):
         self.table = table
         what = f"the dataset was never loaded: there is no table {table}"
         super().__init__(where, what, "Let the stream run: its first batch loads every row")
+
+
+class FilesReadOnce(StreamFactoryError):
+    """The dataset's files are each read once, and the merge table has what they gave one after another.
+
+    There is no list of all rows to compare it with. `dagfactory streams reload` lets all files be read again.
+    """
+
+    code = "DF5126"
+
+    def __init__(self, where: str) -> None:
+        what = "each of its files is read once, so that no list of all rows is there to compare it with"
+        super().__init__(where, what, "Use dagfactory streams reload to have all files read again")
 
 
 class Difference(Enum):
@@ -144,8 +158,12 @@ def compare(
     """Compare these datasets of the stream with the source, with at most `limit` keys each.
 
     The stream is locked meanwhile, so that no batch changes it. Raises StreamBusy if a job is running on it,
-    KeysRejected for keys that a batch would refuse, and what else a batch would raise for a source that it cannot read.
+    KeysRejected for keys that a batch would refuse, FilesReadOnce, and what else a batch would raise for a source that
+    it cannot read.
     """
+    for dataset in datasets:
+        if dataset.reads_files_once:
+            raise FilesReadOnce(f"{stream}: dataset {dataset.name}")
     with DryRunStore(place, stream, SESSION) as store, shutdown.cancelling(store.session.cancel):
         try:
             store.lock_stream(lock_wait)

@@ -150,8 +150,9 @@ def lift(
         for one in _tables_of(tables):
             if _is_map_of_versions(tables, one):
                 tables.run("erased_keys.read_left_out", map=one.identifier)
-            elif one.kind == "merge" and dataset.cursor is not None:
-                tables.run("row_map.forget", {"key": one.stream, "dataset": tables.name})  # a cursor has passed them
+            elif one.kind == "merge" and (dataset.cursor is not None or dataset.reads_files_once):
+                # They have been passed.
+                tables.run("row_map.forget", {"key": one.stream, "dataset": tables.name})
         _finish(tables, "lift_erased_keys", asked_by, reason)
         return lifted
 

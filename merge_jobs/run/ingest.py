@@ -17,7 +17,7 @@ from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.run.begin import UNLOGGED_MAPS, has_staged_map
-from merge_jobs.sources import HashingSource, Source
+from merge_jobs.sources import FoundFile, HashingSource, Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import (
     Position,
@@ -26,8 +26,9 @@ from merge_jobs.sources.postgres.position import (
     wait_until_not_behind,
 )
 from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.stores.postgres import batches, cursors, erased_keys, row_maps
+from merge_jobs.stores.postgres import batches, cursors, erased_keys, files_read, row_maps
 from merge_jobs.stores.postgres.batches import Batch, Staged
+from merge_jobs.stores.postgres.files_read import NextFile
 from merge_jobs.stores.postgres.leftovers import drop_staged, finding, names_for_batch
 from merge_jobs.stores.postgres.locks import READ_TOGETHER, check_first_loads, checking_source
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -91,6 +92,7 @@ class Ingesting:
     staged: dict[str, Staged] = field(default_factory=dict)
     untouched: set[str] = field(default_factory=set)
     stats_reset: str | None = None
+    files_read: dict[str, dict[str, FoundFile]] = field(default_factory=dict)  # of datasets with files read once
 
 
 def ingest(
@@ -167,6 +169,7 @@ def _choose(state: Ingesting, dataset: Dataset, wanted: StrategyOption, audit: f
         now=state.now,
         pipes=_pipes_of(state, dataset.name, how),
         changed_since=None if known is None or wanted is not StrategyOption.AUTO else known.guard.get("transaction"),
+        next_file=_next_file(state, dataset, known) if dataset.reads_files_once else None,
     )
     return reading, how
 
@@ -178,6 +181,16 @@ def _pipes_of(state: Ingesting, name: str, how: ChosenStrategy) -> tuple[LoadPip
         return ()
     pipes = state.pipes[: pipes_wanted(state.sights.get(name), state.load)]
     return pipes if len(pipes) > 1 else ()
+
+
+def _next_file(state: Ingesting, dataset: Dataset, known: RowMap | None) -> NextFile:
+    """Let the source go on with the next file of a dataset: with the first one where the list of those read is void."""
+    from merge_jobs.sources.files.source import FilesSource
+
+    assert isinstance(state.source, FilesSource)
+    again = not state.merged[dataset.name] or known is None or files_read.next_file_of(known.guard) is None
+    file, left = state.source.take_next(dataset, {} if again else state.files_read[dataset.name])
+    return NextFile(file, left, again)
 
 
 def _staged(ingesting: Ingesting, some: Sequence[tuple[Reading, ChosenStrategy]]) -> dict[str, Staged]:
@@ -248,6 +261,9 @@ def _look_at_store(state: Ingesting) -> None:
         *(row_maps.finding(tables) for tables in every),
         *(checking_types(tables) for tables in every if state.last > 0),  # a first load's fail where they are needed
     ]
+    once = [tables for tables in every if tables.dataset.reads_files_once]
+    found_read = in_step([files_read.finding_read(tables) for tables in once], store.together) if once else []
+    state.files_read = {tables.name: found for tables, found in zip(once, found_read, strict=True)}
     _, state.stats_reset, there, state.erased, position, *of_datasets = in_step(looks, store.together)
     state.last_position = position_from_dict(position)
     state.merged = {tables.name: found for tables, found in zip(every, of_datasets, strict=False)}
@@ -396,7 +412,7 @@ NAME_STEPS: tuple[Step[Ingesting], ...] = (
             on_store("where the source stood when the last batch was read", "batches.source_position"),
             on_store("what is known of its row versions, which decides the strategy", "row_map.find"),
         ),
-        also=("leftovers", "batches.is_ours"),
+        also=("leftovers", "batches.is_ours", "files_read.find"),
     ),
 )
 SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (

@@ -32,6 +32,7 @@ from merge_jobs.stores.postgres import (
     run_results,
 )
 from merge_jobs.stores.postgres.batches import Batch, BatchFailure
+from merge_jobs.stores.postgres.files_read import next_file_of
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, DryRunStore, MergeStore
 from merge_jobs.stores.postgres.progress import reporting
 from merge_jobs.stores.postgres.tables import DatasetTables
@@ -131,8 +132,10 @@ class Run:
                 self.so_far = replace(self.so_far, refused_delete=_refused(error, self.so_far.batch_id + 1))
                 raise
             is_idle = self.so_far.code is not ResultCode.KEEP_WORKING
+            # Where each file is read once, a run without a time slice ends when all have been read.
+            goes_on = not is_idle and self.job.options.time_slice_seconds == 0
             pause = pause_between(read_seconds, self.job.stream.store.max_source_share, is_idle=is_idle)
-            if time.monotonic() + pause >= end or store.session.closed:
+            if store.session.closed or (time.monotonic() + pause >= end and not goes_on):
                 return
             store.progress.enter(Phase.IDLE)
             # What was committed before a signal is no error: the slice is only shorter.
@@ -221,8 +224,10 @@ def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> 
         checked = checks.then(before.quality, dataset.quality)
         datasets[name] = replace(dataset, counts=summed, seconds=took, quality=checked)
     assert batch.snapshot_time is not None
+    next_files = {name: next_file_of(of.guard) for name, of in batch.staged.items()}
+    is_more = any(one.left for one in next_files.values() if one) or (changed and job.options.time_slice_seconds > 0)
     return MergeResult(
-        code=ResultCode.KEEP_WORKING if changed and job.options.time_slice_seconds > 0 else ResultCode.DONE,
+        code=ResultCode.KEEP_WORKING if is_more else ResultCode.DONE,
         run_id=job.run_id,
         platform=job.stream.platform.name,
         stream_key=job.stream.key,
@@ -234,7 +239,9 @@ def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> 
         datasets=datasets,
         shape_changed=so_far.shape_changed or merging.reshaped,
         partly_read=tuple(
-            name for name, of in batch.staged.items() if of.strategy == "cursor" and not cursors.is_swept(of.guard)
+            name
+            for name, of in batch.staged.items()
+            if next_files[name] or (of.strategy == "cursor" and not cursors.is_swept(of.guard))
         ),
     )
 

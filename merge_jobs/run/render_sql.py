@@ -34,6 +34,7 @@ from merge_jobs.strategies.cursor import (
 )
 from merge_jobs.strategies.delta_steps import KEEP_CHANGES_WORDS, KEPT_TITLE, VALID_TIMES_WORDS
 from merge_jobs.strategies.full import AUDIT_WORDS
+from merge_jobs.strategies.new_files import ONCE_WORDS
 from merge_jobs.strategies.row_map_load import (
     CURSOR_WORDS,
     MAP_STAGED,
@@ -54,6 +55,7 @@ WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not P
 BY_HASHES = (*WITHOUT_MAPS, "key_hash_diff")  # of MySQL, whose server hashes its rows
 BY_CURSOR = ("initial", "full", "cursor")  # what there is for a dataset with a cursor
 MAP_CONDITIONS = (MAP_WANTED, VERSIONS_WANTED, MAP_STAGED)
+FILES_ONCE = ("initial", "new_files")
 SWEPT = frozenset(["postgres_source.copy_keys", "cursor.create_keys", "cursor.copy_keys"])
 LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
@@ -121,8 +123,10 @@ def _strategies(stream: Stream, dataset: Dataset) -> Iterable[str]:
     """Return the strategies by which a batch may read the dataset."""
     if dataset.cursor is not None:
         return BY_CURSOR
+    if dataset.reads_files_once:
+        return FILES_ONCE
     if _is_postgresql(stream):
-        return [name for name in STRATEGIES if name != "cursor"]
+        return [name for name in STRATEGIES if name not in ("cursor", "new_files")]
     return BY_HASHES if stream.store.source.kind is SourceKind.MYSQL else WITHOUT_MAPS
 
 
@@ -250,6 +254,7 @@ class _Shown:
             AUDIT_WORDS: cursor is None,
             UNLISTED_WORDS: not self.dataset.source_lists_all,
             CURSOR_WORDS: cursor is not None,
+            ONCE_WORDS: self.dataset.reads_files_once,
             DELETED_AT_WORDS: cursor is not None and cursor.deleted_at is not None,
             DELETES_FOUND_WORDS: self._finds_deletes,
             NO_DELETES_FOUND_WORDS: not self._finds_deletes,

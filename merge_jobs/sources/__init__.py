@@ -39,6 +39,25 @@ class Since:
     tie: str | None = None
 
 
+@dataclass(frozen=True, order=True)
+class FoundFile:
+    """A file by its name below the folder; `modified` in seconds since 1970, `size` in bytes.
+
+    `tag` is the storage's own mark of its content; empty where it has none, or does not say.
+    """
+
+    name: str
+    size: int
+    modified: float
+    tag: str = ""
+
+    def is_same(self, other: FoundFile | None) -> bool:
+        """Return whether the other is this file, and has not changed."""
+        if other is None or (self.name, self.size, self.modified) != (other.name, other.size, other.modified):
+            return False
+        return self.tag == other.tag or "" in (self.tag, other.tag)
+
+
 class SourcePart(Enum):
     """What a batch reads of a dataset's rows: everything, or only the columns that the given dataset has left."""
 

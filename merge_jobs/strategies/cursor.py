@@ -236,6 +236,43 @@ CHECK_CURSOR: Step[Staging] = Step(
     _check_cursor, when=Condition("", lambda state: state.tables.dataset.cursor is not None)
 )
 
+# Of every strategy that reads a part of the source, whose rows are inserted and updated.
+CHECK_KEYS: Step[Applying] = Step(
+    _check_keys,
+    (
+        on_store(
+            "each key that was read is there once",
+            "dataset.lock_merge_table",
+            "dataset.work_memory_for_staging",
+            "dataset.null_keys",
+            "dataset.duplicate_keys",
+        ),
+    ),
+    also=(*KEY_CHECKS, *ALTERED_TO_MODEL),
+)
+NOTHING_GONE: Step[Applying] = Step(
+    _nothing_gone,
+    (on_store("no key is known to be gone", "cursor.nothing_gone"),),
+)
+COMPARE: Step[Applying] = Step(
+    _compare,
+    (
+        on_store(
+            "the keys whose rows differ, of those that were read",
+            "dataset.go_by_address",
+            ".find_changes",
+            "dataset.go_as_planned",
+            *MEASURED,
+        ),
+    ),
+)
+MOVE: Step[Applying] = Step(
+    _move,
+    (on_store("the cursor moves with the merge table", "dataset.drop_delta", "row_map.drop_gone", "row_map.save"),),
+)
+ACCEPT: Step[Applying] = Step(_accept, also=("quality",))
+COUNT: Step[Staging] = Step(_count, also=("live.count_open", "forensic.count_open"))
+
 CURSOR = Strategy(
     name="cursor",
     resumable=True,
@@ -293,55 +330,21 @@ CURSOR = Strategy(
             also=("cursor.leave_out_deleted", *KEY_CHECKS),
             when=Condition(SWEEP_WORDS, lambda state: state.reading.sweep),
         ),
-        Step(_count, also=("live.count_open", "forensic.count_open")),
+        COUNT,
     ),
     apply_steps=(
-        Step(
-            _check_keys,
-            (
-                on_store(
-                    "each key that was read is there once",
-                    "dataset.lock_merge_table",
-                    "dataset.work_memory_for_staging",
-                    "dataset.null_keys",
-                    "dataset.duplicate_keys",
-                ),
-            ),
-            also=(*KEY_CHECKS, *ALTERED_TO_MODEL),
-        ),
+        CHECK_KEYS,
         Step(
             _find_gone,
             (on_store("the keys that are gone", "cursor.find_gone", "row_map.analyze_gone"),),
             when=DELETES_FOUND,
         ),
-        Step(
-            _nothing_gone,
-            (on_store("no key is known to be gone", "cursor.nothing_gone"),),
-            when=NO_DELETES_FOUND,
-        ),
-        Step(
-            _compare,
-            (
-                on_store(
-                    "the keys whose rows differ, of those that were read",
-                    "dataset.go_by_address",
-                    ".find_changes",
-                    "dataset.go_as_planned",
-                    *MEASURED,
-                ),
-            ),
-        ),
-        Step(_accept, also=("quality",)),
+        replace(NOTHING_GONE, when=NO_DELETES_FOUND),
+        COMPARE,
+        ACCEPT,
         JUDGE_TIMES,
         KEEP_CHANGES,
         APPLY_DELTA,
-        Step(
-            _move,
-            (
-                on_store(
-                    "the cursor moves with the merge table", "dataset.drop_delta", "row_map.drop_gone", "row_map.save"
-                ),
-            ),
-        ),
+        MOVE,
     ),
 )

@@ -13,6 +13,7 @@ from config_schema.result import Counts
 from merge_jobs.stores.postgres import as_of, row_maps, valid_times
 from merge_jobs.stores.postgres.tables import DatasetTables, create_merge_table
 from merge_jobs.strategies.delta_steps import VALID_TIMES_WORDS
+from merge_jobs.strategies.new_files import RECORD_FILE
 from merge_jobs.strategies.parallel_load import LOAD_IN_PARTS
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
 from merge_jobs.strategies.row_map_load import MAP_WANTED, MERGE_TABLE, ONE_CONNECTION, finish_map, load_steps
@@ -106,5 +107,6 @@ INITIAL = Strategy(
         ),
         finish_map(MERGE_TABLE, "the map is ready"),
         Step(_save, (on_store("what the map holds under", "row_map.save"),)),
+        RECORD_FILE,
     ),
 )

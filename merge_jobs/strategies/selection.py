@@ -16,6 +16,7 @@ from merge_jobs.strategies.full import FULL
 from merge_jobs.strategies.guard import TableState, broken, cursor_broken, cursor_facts, meaning_changed
 from merge_jobs.strategies.initial import INITIAL
 from merge_jobs.strategies.key_hash_diff import KEY_HASH_DIFF
+from merge_jobs.strategies.new_files import NEW_FILES
 from merge_jobs.strategies.strategy import Strategy
 from merge_jobs.strategies.version_diff import VERSION_DIFF
 
@@ -63,7 +64,7 @@ class Case:
 
 
 STRATEGIES: dict[str, Strategy[Any]] = {
-    strategy.name: strategy for strategy in (INITIAL, FULL, VERSION_DIFF, KEY_HASH_DIFF, CURSOR)
+    strategy.name: strategy for strategy in (INITIAL, FULL, VERSION_DIFF, KEY_HASH_DIFF, CURSOR, NEW_FILES)
 }
 
 
@@ -79,6 +80,8 @@ def choice(case: Case) -> ChosenStrategy:
         return ChosenStrategy(
             "initial", "the first load" if case.last_batch == 0 else "there is no merge table yet", kind
         )
+    if case.dataset.reads_files_once:
+        return ChosenStrategy(NEW_FILES.name, "each file is read once")
     if case.dataset.cursor is not None:
         return _by_cursor(case, case.dataset.cursor)
     why = _why_full(case, kind, no_map)
@@ -123,6 +126,8 @@ def later_strategy(dataset: Dataset, sight: TableState | None) -> tuple[str, str
     """Return which strategy a table allows for the batches after the first, and why not a cheaper one."""
     if dataset.cursor is not None:
         return CURSOR.name, "the model says so"
+    if dataset.reads_files_once:
+        return NEW_FILES.name, "the model says so"
     case = Case("", dataset, True, 1, StrategyOption.AUTO, None, sight, datetime.min)
     kind, no_map = _map_kind(case)
     if kind is None:

@@ -17,6 +17,7 @@ from merge_jobs.stores.postgres.apply import DeleteLimit, Delta
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.changes import DatasetChanges
 from merge_jobs.stores.postgres.cursors import CursorPosition
+from merge_jobs.stores.postgres.files_read import NextFile
 from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, creating_staging
 from merge_jobs.strategies.guard import TableState, cursor_facts
@@ -34,6 +35,7 @@ class Reading:
     the last batch knew it. `now` is by the merge store's clock. `pipes` load all rows, if there are any, in place of
     the batch's own sessions. Row versions from about the transaction `changed_since` on are not in the map, where the
     batch may choose to read all rows instead if these are many.
+    `next_file` is given where each file is read once.
     """
 
     tables: DatasetTables
@@ -49,9 +51,12 @@ class Reading:
     now: datetime | None = None
     pipes: tuple[LoadPipe, ...] = ()
     changed_since: int | None = None
+    next_file: NextFile | None = None
 
     def guard(self, read: Read) -> dict[str, Any] | None:
         """Return the guard of the map, with the number of rows that it will have, or how far a cursor has come."""
+        if self.next_file is not None:
+            return {"cursor": {"next_file": self.next_file.to_dict()}, "rows": read.rows}
         if read.position is not None:
             facts = cursor_facts(self.tables.dataset, self.sight)
             return {**facts, "cursor": read.position.to_dict(), "rows": read.rows}

@@ -67,6 +67,21 @@ class FileChanged(StreamFactoryError):
         super().__init__(f"{where}: {file}", "it was changed while it was read", todo)
 
 
+class ReadFileChanged(SourceMismatch):
+    """A file has changed since it was read, and the model says that each is read once.
+
+    Let the producer write what is new under another name, or write `changed: read` in the model, and such a file is
+    read again.
+    """
+
+    code = "DF5125"
+
+    def __init__(self, where: str, file: str) -> None:
+        self.file = file
+        todo = "Let the producer write under another name, or write changed: read in `files` of the dataset"
+        super().__init__(f"{where}: {file}", "it has changed since it was read, and each file is read once", todo)
+
+
 class FolderNotRead(StreamFactoryError):
     """The folder or the bucket cannot be listed, or a file in it cannot be opened.
 

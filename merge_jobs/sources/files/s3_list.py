@@ -8,7 +8,7 @@ from datetime import datetime
 from xml.etree import ElementTree
 
 LONGEST_KEY = 1024  # bytes, by S3's own rules
-OF_OBJECT = frozenset(["Key", "LastModified", "Size"])
+OF_OBJECT = frozenset(["Key", "LastModified", "Size", "ETag"])
 OF_PAGE = frozenset(["IsTruncated", "NextContinuationToken"])
 LONGEST_TEXT = 8 * LONGEST_KEY  # characters
 DEEPEST = 16  # elements in each other; the parser keeps all that are open
@@ -17,11 +17,12 @@ PIECE = 1 << 16  # characters
 
 @dataclass(frozen=True)
 class ListedObject:
-    """An object of a list, by its key; `modified` in whole seconds since 1970."""
+    """An object of a list, by its key; `modified` in whole seconds since 1970, `tag` of its version where one is."""
 
     key: str
     size: int
     modified: float
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class _Page:
 
 def _object_of(texts: dict[str, str]) -> ListedObject:
     """Return an object of a list. Raises ValueError, OverflowError and OSError for values that none has."""
-    key, size = texts.get("Key", ""), int(texts.get("Size", ""))
-    if size < 0 or len(key.encode()) > LONGEST_KEY:
+    key, size, tag = texts.get("Key", ""), int(texts.get("Size", "")), texts.get("ETag", "")
+    if size < 0 or len(key.encode()) > LONGEST_KEY or len(tag) > LONGEST_KEY:
         raise ValueError("no object is so")
-    return ListedObject(key, size, float(int(datetime.fromisoformat(texts.get("LastModified", "")).timestamp())))
+    changed = float(int(datetime.fromisoformat(texts.get("LastModified", "")).timestamp()))
+    return ListedObject(key, size, changed, tag)

@@ -15,16 +15,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from config_schema.errors import StreamFactoryError
-from config_schema.model import Dataset, FileOptions, FilesTaken
+from config_schema.model import ChangedFiles, Dataset, FileOptions, FilesTaken
 from config_schema.model.sql_types import long_name
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.misfit import Encoder, Misfit, Reason
 from merge_jobs.process import shutdown
-from merge_jobs.sources import Since, SourceColumn, SourcePart
-from merge_jobs.sources.files.errors import FileChanged, FilesMissing, ValueOfFileRefused
+from merge_jobs.sources import FoundFile, Since, SourceColumn, SourcePart
+from merge_jobs.sources.files.errors import (
+    SHOWN,
+    FileChanged,
+    FilesMissing,
+    FolderNotRead,
+    ReadFileChanged,
+    ValueOfFileRefused,
+)
 from merge_jobs.sources.files.formats import ColumnPart, LinePart, Part, Reader, Row, RowPart
 from merge_jobs.sources.files.opened import readable
-from merge_jobs.sources.files.storage import FoundFile, Storage, matches, storage_of
+from merge_jobs.sources.files.storage import Storage, matches, storage_of
 from merge_jobs.sources.values.encoders import encoder
 from merge_jobs.sources.values.row_writer import line, misfit_of
 
@@ -43,16 +50,42 @@ class FilesSource:
         self.place = place
         self.where = f"source {place}"
         self._storage: Storage = storage_of(place, self.where)
-        self._files: dict[str, tuple[FoundFile, ...]] = {}  # by dataset
+        self._files: dict[str, tuple[FoundFile, ...]] = {}  # by dataset; in their order, where each is read once
+        self._others: dict[str, list[str]] = {}  # names of files that do not match
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
-        """Find the files of each dataset, and return the time. Raises FilesMissing."""
+        """Find the files of each dataset, and return the time. Raises FilesMissing where they are read together."""
         self._files = {dataset.name: self._found(dataset) for dataset in datasets}
         return datetime.now(UTC)
 
+    def take_next(self, dataset: Dataset, read: Mapping[str, FoundFile]) -> tuple[FoundFile | None, int]:
+        """Go on with the one file of the dataset that is next, none of them if all were read, as `read` says by name.
+
+        Returns the file, and how many come after it. Raises ReadFileChanged, and FolderNotRead for a name that cannot
+        be written down.
+        """
+        options = options_of(dataset)
+        new = [file for file in self._files[dataset.name] if not file.is_same(read.get(file.name))]
+        self._files[dataset.name] = tuple(new[:1])
+        if not new:
+            return None, 0
+        file = new[0]
+        if file.name in read and options.changed is ChangedFiles.REFUSE:
+            raise ReadFileChanged(self._where(dataset), file.name)
+        if not file.name.isprintable():  # bytes of another encoding are lone surrogates
+            what, todo = "its name has control characters, or is no UTF-8", "Rename it"
+            raise FolderNotRead(f"{self._where(dataset)}: {file.name!r}", what, todo, retryable=False)
+        log.info("%s: %s is the next of %d files", self._where(dataset), file.name, len(new))
+        return file, len(new) - 1
+
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
-        """Return the columns of the first file, with the model's types: a file's values are read as such."""
+        """Return the columns of the first file, with the model's types: a file's values are read as such.
+
+        Raises FilesMissing.
+        """
         modelled = {one.name: long_name(one.type) for one in dataset.columns}
+        if not self._files[dataset.name]:
+            raise FilesMissing(self._where(dataset), dataset.source_table, self._others[dataset.name])
         with self._reader(dataset, self._files[dataset.name][0]) as reader:
             there = modelled if reader.names is None else reader.names
         return {name: SourceColumn(modelled.get(name, "text"), portable=False) for name in there}
@@ -89,7 +122,7 @@ class FilesSource:
                     into.write(writer.lines(file, some))
                     rows += len(some)
                     shutdown.check()
-            if self._storage.find(file.name) != file:
+            if not file.is_same(self._storage.find(file.name)):
                 raise FileChanged(self._where(dataset), file.name)
         return rows
 
@@ -114,8 +147,11 @@ class FilesSource:
         pattern, options = dataset.source_table, options_of(dataset)
         there = sorted(self._storage.files(pattern))
         found = tuple(one for one in there if matches(pattern, one.name))
+        self._others[dataset.name] = [one.name for one in there if not matches(pattern, one.name)][: SHOWN + 1]
+        if dataset.reads_files_once:
+            return tuple(sorted(found, key=lambda one: (one.modified, one.name)))
         if not found:
-            raise FilesMissing(self._where(dataset), pattern, [one.name for one in there])
+            raise FilesMissing(self._where(dataset), pattern, self._others[dataset.name])
         if options.take is FilesTaken.NEWEST:
             found = (max(found, key=lambda one: (one.modified, one.name)),)
         shown = ", ".join(one.name for one in found[:5]) + (", ..." if len(found) > 5 else "")
@@ -134,7 +170,7 @@ class FilesSource:
                 finally:
                     reader.close()
         except StreamFactoryError as error:
-            if not error.retryable and self._storage.find(file.name) != file:
+            if not error.retryable and not file.is_same(self._storage.find(file.name)):
                 raise FileChanged(where, file.name) from error
             raise
 

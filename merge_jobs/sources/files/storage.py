@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
@@ -16,21 +15,13 @@ from urllib.parse import urlsplit
 
 from config_schema.model.claims import WILD
 from merge_jobs.database.connections import ConnectionInfo
+from merge_jobs.sources import FoundFile
 from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
 from merge_jobs.sources.files.s3 import OpenedObject, S3Client
 from merge_jobs.sources.without_links import opened_without_links
 
 BUFFER_BYTES = 1 << 20
 MOST_FILES = 1_000_000  # their names are in memory
-
-
-@dataclass(frozen=True, order=True)
-class FoundFile:
-    """A file, by its name below the folder; `modified` in seconds since 1970, `size` in bytes."""
-
-    name: str
-    size: int
-    modified: float
 
 
 class Storage(Protocol):
@@ -172,12 +163,12 @@ class Bucket:
         for one in self._client.objects(self._bucket, within, deep=literal != folders):
             name = one.key.removeprefix(self._prefix)
             if name and not name.endswith("/") and name.count("/") == depth:
-                yield FoundFile(name, one.size, one.modified)
+                yield FoundFile(name, one.size, one.modified, one.tag.strip('"'))
 
     def find(self, name: str) -> FoundFile | None:
         """Return an object as it is now; None if it is not there."""
         found = self._client.find(self._bucket, f"{self._prefix}{name}")
-        return None if found is None else FoundFile(name, found.size, found.modified)
+        return None if found is None else FoundFile(name, found.size, found.modified, found.tag.strip('"'))
 
     def open(self, name: str) -> BinaryIO:
         """Open an object for reading. Raises FileChanged if it is not there any more."""

@@ -72,7 +72,7 @@ def position_of(guard: Mapping[str, Any]) -> CursorPosition | None:
     stored = guard.get("cursor")
     return (
         None
-        if stored is None
+        if stored is None or "column" not in stored  # what is known of files that are read once
         else CursorPosition(**{name: stored[name] for name in CursorPosition.__dataclass_fields__})
     )
 

@@ -185,7 +185,8 @@ def _tables_of(stream: Stream) -> list[str]:
     platform, store = stream.platform_name, stream.store.name
     kinds = (
         *(names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table),
-        *(names.erased_keys_table, names.erasure_salt_table, names.run_results_table, names.schema_version_table),
+        *(names.erased_keys_table, names.erasure_salt_table, names.files_read_table),
+        *(names.run_results_table, names.schema_version_table),
     )
     of_datasets = (kind(platform, store, one.name) for one in stream.datasets for kind in _KINDS)
     return [*(kind(platform) for kind in kinds), *of_datasets]

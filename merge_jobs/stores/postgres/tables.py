@@ -194,6 +194,7 @@ class DatasetTables:
             "tid_column": sql.Identifier(names.own_column("tid", columns)),
             "xid_column": sql.Identifier(names.own_column("xid", columns)),
             "row_maps": self.store.table(names.row_maps_table(self.store.stream.platform_name)),
+            "files_read": self.store.table(names.files_read_table(self.store.stream.platform_name)),
             "map": self.store.table(self.map_name),
             "staged_map": self.store.table(self.staged_map_name),
             "key_columns": comma.join(sql.SQL("{} {}").format(sql.Identifier(column), types[column]) for column in key),

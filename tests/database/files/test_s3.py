@@ -103,7 +103,7 @@ def other() -> Iterator[Server]:
 def read(bucket: Bucket) -> bytes:
     [file] = bucket.files("*.csv")
     with bucket.open(file.name) as stream:
-        assert bucket.find(file.name) == file
+        assert file.is_same(bucket.find(file.name))
         return stream.read()
 
 

@@ -20,6 +20,8 @@ from config_schema.model import (
     DatasetGroup,
     DatasetSink,
     DatasetStrategy,
+    FileOptions,
+    FilesTaken,
     Milestoning,
     SourceKind,
     Workspace,
@@ -35,6 +37,7 @@ from merge_jobs.sql import composed, statement, statements_of
 from merge_jobs.strategies.cursor import DELETED_AT_WORDS, NO_DELETES_FOUND_WORDS
 from merge_jobs.strategies.delta_steps import KEPT_TITLE
 from merge_jobs.strategies.full import FULL
+from merge_jobs.strategies.new_files import ONCE_WORDS
 from merge_jobs.strategies.parallel_load import SEVERAL_WORDS
 from merge_jobs.strategies.row_map_load import CURSOR_WORDS, UNLISTED_WORDS
 from merge_jobs.strategies.selection import STRATEGIES, StrategyOption
@@ -54,6 +57,7 @@ MAPS = ("version_diff", "key_hash_diff", "row_map", "cursor")
 SWEPT = Cursor("id", delete_sweep=0)
 # What the words of a step say that is only printed for a dataset with a cursor, or with another one than this.
 OF_CURSORS = (CURSOR_WORDS, DELETED_AT_WORDS, NO_DELETES_FOUND_WORDS)
+OF_TABLES = [name for name in STRATEGIES if name != "new_files"]
 # What the words of a step say that does not happen in a batch which finds changes.
 UNUSUAL = (
     *("only in an audit", "where nothing is staged", "instead of that, where no dataset has changed"),
@@ -73,6 +77,7 @@ def sections(strategy: str, kind: Milestoning, postgresql: bool = True) -> list[
         for section in step.sections
         if (not section.strategies or strategy in section.strategies)
         and (step.when is None or step.when.words not in OF_CURSORS)
+        and (step.when is None or step.when.words != ONCE_WORDS or strategy == "new_files")
         and (postgresql or not section.postgresql)
         and section.milestoning in (None, kind)
     ]
@@ -80,6 +85,8 @@ def sections(strategy: str, kind: Milestoning, postgresql: bool = True) -> list[
 
 def as_read(dataset, strategy: str):
     """The dataset, as its model is where it is read by the strategy."""
+    if strategy == "new_files":
+        return replace(dataset, table="*.csv", files=FileOptions(take=FilesTaken.NEW))
     of_cursor = {"strategy": DatasetStrategy.CURSOR, "cursor": SWEPT} if strategy == "cursor" else {}
     return replace(dataset, **of_cursor)
 
@@ -163,7 +170,7 @@ def test_each_statement_of_a_milestoning_is_printed(kind):
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", OF_TABLES)
 def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy, kind):
     case = merging(TABLE)
     wanted = {"strategy": StrategyOption.KEY_HASH_DIFF} if strategy == "key_hash_diff" else {}
@@ -206,6 +213,32 @@ def test_a_batch_of_a_producer_elsewhere_runs_what_is_printed_for_it(merging, ru
         name
         for name in expected(strategy, LIVE, postgresql=False)
         if not name.startswith(("postgres_source", "guard", "drift"))
+    ]
+    assert [name for name in run_names if name in reported] == reported
+    assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS)} <= set(reported)
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_batch_of_a_file_that_is_read_once_runs_what_is_printed_for_it(merging, run_names, tmp_path, kind):
+    case = merging(TABLE)
+    case.datasets = tuple(as_read(one, "new_files") for one in case.datasets)
+    database = Database("localhost", str(tmp_path), "none", kind=SourceKind.FILES)
+    job = case.job(kind)
+    stream = replace(job.stream, store=replace(job.stream.store, source=database))
+    job = replace(job, stream=stream, source=place_of(database, None, case.secrets))
+    with_an_erased_key(job)
+    (tmp_path / "1.csv").write_text("id,word\n" + "".join(f"{number},a\n" for number in range(1, 101)))
+    run_names.clear()
+    run(job)
+    assert run_names.count("files_read.record") == 1
+    (tmp_path / "2.csv").write_text("id,word\n2,a\n3,x\n101,a\n")
+    run_names.clear()
+    assert run(replace(job, run_id="second")).datasets["customers"].strategy == "new_files"
+    of_deletes = ("live.delete_gone", "forensic.close_deleted")
+    reported = [
+        name
+        for name in expected("new_files", kind, postgresql=False)
+        if not name.startswith(("postgres_source", "guard", "drift")) and name not in of_deletes
     ]
     assert [name for name in run_names if name in reported] == reported
     assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS)} <= set(reported)

@@ -148,6 +148,7 @@ def test_an_upgrade_keeps_every_row_and_a_second_one_has_nothing_to_do(older):
         "stream_alerts",
         "erased_keys",
         "erasure_salt",
+        "files_read",
     )
     assert after.keys() - before.keys() == {f"{names.platform_name(one)}_{name}" for one in PLATFORMS for name in new}
     assert older.query("SELECT count(*) FROM pg_class WHERE relname LIKE '%metrics_told'") == [(0,)]

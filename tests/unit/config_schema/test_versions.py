@@ -34,6 +34,7 @@ RELEASED = {
     11: "b55d6481977992bbb30ec0811699176e68d8cf9bfae9ad92816581d0b5a7f3bc",
     12: "94198cfb088e79e2c3f026fda39e2744d4ba3da0555616272a3c1af283ffd574",
     13: "b5fc398e6142b89f3cc34114aa4b4083fb4394f1c6149fb02fd5f3517dafddb6",
+    14: "c31c9973847c64aa913062d11273e0737bd4f0d81edb5e6709b14a56ff5b0d89",
 }
 PLATFORM = "yellowlive"
 
@@ -139,7 +140,7 @@ def test_what_lacks_migrations_gets_those_and_what_lost_a_table_gets_all():
         (
             tables_version(Part.BATCHES),
             State.OLD,
-            "version 0 of the tables of batches, .* 0013 erased_keys is missing",
+            "version 0 of the tables of batches, .* 0014 files_read is missing",
         ),
         (tables_version(Part.BATCHES, *BATCHES, checksum="x"), State.CHANGED, "0002 batch_tables, .* was another one"),
     ],

@@ -10,10 +10,11 @@ import os
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from config_schema.echo import echo_text
+from config_schema.echo import echo, echo_text
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 
@@ -26,6 +27,12 @@ def keep_libraries_from_stderr() -> None:
     own = _without_stderr()
     sys.stderr = os.fdopen(own, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     faulthandler.enable(own)
+    warnings.showwarning = _print_place
+
+
+def _print_place(_: Warning | str, kind: type[Warning], file: str, line: int, *__: object) -> None:
+    """Print what kind of warning a library gives, and where: its text may have what a producer's server says."""
+    echo(f"{file}:{line}: {kind.__name__}", err=True)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ from merge_jobs.sources.sql.dialects import DIALECTS
 from merge_jobs.sources.sql.driver_errors import error_code, meaning
 from merge_jobs.sources.sql.engine import source_engine, take_snapshot
 from merge_jobs.sources.sql.mysql_lines import HASHING, TAB, RowLines, hash_of, hash_of_line, key_literal, quoted
-from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
+from merge_jobs.sources.sql.reflection import mysql_engine, reflected_columns, selectable_tables
 from merge_jobs.sources.sql.since import condition
 from merge_jobs.sources.sql.tls import connecting_failed
 from merge_jobs.sources.values.encoders import bits, encoder, single_precision
@@ -357,8 +357,7 @@ class SqlAlchemySource:
         if dataset.source_table not in known:
             raise SourceTableMissing(where, dataset.source_table, known)
         if self.place.kind is SourceKind.MYSQL:
-            options = sa.inspect(self._session).get_table_options(dataset.source_table, schema=self._schema)
-            engine = options.get("mysql_engine")
+            engine = mysql_engine(self._session, dataset.source_table, self._schema)
             if engine not in (None, "InnoDB"):
                 raise NoSnapshot(where, f"its engine {engine} knows no snapshot", "Convert it to InnoDB")
 

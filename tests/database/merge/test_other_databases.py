@@ -196,6 +196,12 @@ def test_a_wrong_password_is_said_without_it(maria):
 
 
 @pytest.mark.parametrize("producer", ["mariadb"], indirect=True)
+def test_a_definition_that_the_driver_does_not_know_is_no_warning_with_its_text(case, producer):
+    execute(producer, "ALTER TABLE pets ADD place POINT COMMENT 'secret'")
+    assert case.run(Milestoning.LIVE).datasets["pets"].counts.total == 2
+
+
+@pytest.mark.parametrize("producer", ["mariadb"], indirect=True)
 def test_a_table_without_a_snapshot_is_refused(case, producer):
     execute(producer, "ALTER TABLE pets ENGINE = MyISAM")
     with pytest.raises(NoSnapshot, match="its engine MyISAM knows no snapshot"):

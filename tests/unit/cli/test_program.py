@@ -127,3 +127,15 @@ def test_an_error_that_no_code_foresees_has_no_text_in_a_log_that_others_read(pr
     assert "geheim" not in of_a_task.stderr + of_a_task.stdout
     assert "in fail" in of_a_task.stderr
     assert of_a_task.stderr.count("error: unforeseen ValueError; its text may hold data, and is not shown.") == 2
+
+
+def test_a_warning_of_a_library_has_no_text_in_the_log_of_a_job():
+    """It may have what a producer's server says: a type, a default or a comment that the driver does not know."""
+    code = """
+import warnings
+import merge_jobs.cli as program
+program._run = lambda: warnings.warn("geheim", stacklevel=1)
+program.main()
+"""
+    done = run(code=code)
+    assert (done.returncode, done.stderr) == (0, "<string>:4: UserWarning\n")

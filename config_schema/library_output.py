@@ -13,6 +13,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from config_schema.echo import echo, echo_text
 from config_schema.errors import SHARED_LOG_VARIABLE
@@ -28,11 +29,17 @@ def keep_libraries_from_stderr() -> None:
     sys.stderr = os.fdopen(own, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     faulthandler.enable(own)
     warnings.showwarning = _print_place
+    sys.unraisablehook = _print_ignored
 
 
 def _print_place(_: Warning | str, kind: type[Warning], file: str, line: int, *__: object) -> None:
     """Print what kind of warning a library gives, and where: its text may have what a producer's server says."""
     echo(f"{file}:{line}: {kind.__name__}", err=True)
+
+
+def _print_ignored(of: Any) -> None:
+    """Print what kind of error nobody can catch, as that of a destructor; `of` has its text too."""
+    echo(f"an error was ignored: {of.exc_type.__name__}", err=True)
 
 
 @contextmanager

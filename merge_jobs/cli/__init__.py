@@ -28,6 +28,9 @@ def _run() -> None:
         if options is not None:
             merge(**options)
 
+    from merge_jobs.process.log_lines import log_to_stderr
+
+    log_to_stderr()
     if called_as := os.environ.pop(CALLED_AS_VARIABLE, None):
         from merge_jobs.cli.app import run_as
 

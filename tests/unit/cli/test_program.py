@@ -129,13 +129,23 @@ def test_an_error_that_no_code_foresees_has_no_text_in_a_log_that_others_read(pr
     assert of_a_task.stderr.count("error: unforeseen ValueError; its text may hold data, and is not shown.") == 2
 
 
-def test_a_warning_of_a_library_has_no_text_in_the_log_of_a_job():
+def test_what_a_library_says_has_no_text_in_the_log_of_a_job():
     """It may have what a producer's server says: a type, a default or a comment that the driver does not know."""
     code = """
-import warnings
+import logging, warnings
+from merge_jobs.process.log_lines import log_to_stderr
 import merge_jobs.cli as program
-program._run = lambda: warnings.warn("geheim", stacklevel=1)
+class Ends:
+    def __del__(self):
+        raise ValueError("geheim")
+def fail():
+    log_to_stderr()
+    warnings.warn("geheim", stacklevel=1)
+    logging.getLogger("sqlalchemy.pool").error("it failed", exc_info=ValueError("geheim"))
+    Ends()
+program._run = fail
 program.main()
 """
     done = run(code=code)
-    assert (done.returncode, done.stderr) == (0, "<string>:4: UserWarning\n")
+    said = ["<string>:10: UserWarning", "it failed", "    Traceback (most recent call last):", "    ValueError"]
+    assert (done.returncode, done.stderr.splitlines()) == (0, [*said, "an error was ignored: ValueError"])

@@ -7,7 +7,11 @@ import logging
 import sys
 from typing import Any
 
-from merge_jobs.process.log_lines import JsonLines
+import pytest
+
+from merge_jobs.process.log_lines import JsonLines, TextLines
+
+JSON_LINES = JsonLines({})
 
 
 def record(message: str, *arguments: object, error: Any = None) -> logging.LogRecord:
@@ -25,9 +29,25 @@ def test_a_message_with_a_line_end_is_one_line():
     )
 
 
-def test_an_unforeseen_error_has_its_traceback_in_the_same_line():
+@pytest.mark.parametrize("form", [JSON_LINES, TextLines()], ids=["JSON", "text"])
+def test_an_error_that_a_library_logs_has_its_frames_and_no_text(form):
+    """SQLAlchemy's pool logs what a server answers to ROLLBACK."""
+    text = "".join(["ge", "heim\nof a row"])  # frames have the lines of the code
     try:
-        raise ValueError("no such thing")
+        try:
+            raise KeyError(text)
+        except KeyError:
+            raise ValueError(text) from RuntimeError(text)
     except ValueError:
-        line = JsonLines({}).format(record("it failed", error=sys.exc_info()))
-    assert json.loads(line)["exception"].endswith("ValueError: no such thing")
+        line = form.format(record("it failed", error=sys.exc_info()))
+    assert "geheim" not in line
+    assert line.index("RuntimeError") < line.index("test_an_error_that_a_library_logs") < line.rindex("ValueError")
+    assert form is not JSON_LINES or len(line.splitlines()) == 1
+
+
+def test_a_circle_of_errors_ends():
+    try:
+        raise ValueError
+    except ValueError as error:
+        error.__cause__ = error
+        assert TextLines().format(record("it failed", error=sys.exc_info())).count("\n    ValueError") == 10

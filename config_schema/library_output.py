@@ -13,7 +13,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from config_schema.echo import echo, echo_text
 from config_schema.errors import SHARED_LOG_VARIABLE
@@ -32,9 +32,16 @@ def keep_libraries_from_stderr() -> None:
     sys.unraisablehook = _print_ignored
 
 
-def _print_place(_: Warning | str, kind: type[Warning], file: str, line: int, *__: object) -> None:
+def _print_place(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Print what kind of warning a library gives, and where: its text may have what a producer's server says."""
-    echo(f"{file}:{line}: {kind.__name__}", err=True)
+    echo(f"{filename}:{lineno}: {category.__name__}", err=True)
 
 
 def _print_ignored(of: Any) -> None:

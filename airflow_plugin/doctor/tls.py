@@ -82,7 +82,7 @@ def platform_tls_findings(settings: PlatformSettings, model: Model | None) -> It
     open_ones = [
         title
         for title, one in databases.items()
-        if not one.is_on_disk and not is_local(one.host) and strongest(one.tls, least) is None
+        if not one.is_on_disk and not one.is_over_https and not is_local(one.host) and strongest(one.tls, least) is None
     ]
     if open_ones:
         shown = ", ".join(open_ones[:NAMES_SHOWN]) + (", ..." if len(open_ones) > NAMES_SHOWN else "")

@@ -100,6 +100,11 @@ class Database:
         return not (self.is_on_disk or (self.kind is SourceKind.REST and self.auth is None))
 
     @property
+    def is_over_https(self) -> bool:
+        """Whether it is read by https, with the certificate verified, unless `tls` says otherwise."""
+        return self.kind in (SourceKind.FILES, SourceKind.REST) and not self.is_on_disk
+
+    @property
     def is_on_disk(self) -> bool:
         """Whether it is a file or a folder of the machine that reads it: no server and no login."""
         return self.kind is SourceKind.SQLITE or (self.kind is SourceKind.FILES and self.database.startswith("/"))

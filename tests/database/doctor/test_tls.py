@@ -17,6 +17,7 @@ from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.doctor.tls import platform_tls_findings, session_findings
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load import load_model
+from config_schema.model import SourceKind
 from tests.middle import PostgresMiddle
 from tests.tls_server import WORD, TlsServer
 
@@ -63,6 +64,10 @@ def test_databases_of_the_model_of_which_nobody_demands_tls_are_named(monkeypatc
     (found,) = platform_tls_findings(settings, silent)
     assert (found.level.value, found.what) == ("warning", "nothing demands TLS of 1 databases (source of Store1)")
     assert list(platform_tls_findings(replace(settings, least_tls="require"), silent)) == []
+    for kind, database in ((SourceKind.REST, "/v2"), (SourceKind.FILES, "s3://bucket/in")):  # these go by https
+        there = replace(open_store.source, kind=kind, database=database)
+        by_https = replace(model.ecosystem, datastores=(replace(store, source=there),))
+        assert list(platform_tls_findings(settings, replace(model, ecosystem=by_https))) == []
     monkeypatch.setenv("PGSSLMODE", "verify-full")
     (found,) = platform_tls_findings(settings, model)
     assert found.what == "PGSSLMODE is set here, and does not reach jobs"

@@ -15,7 +15,7 @@ from config_schema.tls import Tls
 from merge_jobs.sources.rest import addresses, http
 from merge_jobs.sources.rest.addresses import admitted_addresses
 from merge_jobs.sources.rest.errors import AnswerBroken, ApiNotReached, ListIncomplete, RecordRefused, ServerRefused
-from tests.database.rest.conftest import Answer, StandIn, person, with_endpoint
+from tests.database.rest.conftest import Answer, StandIn, person, straight_to, with_endpoint
 
 Type = RestPaginatorType
 OFFSET = RestPaginator(Type.OFFSET, limit=2, total_path="total")
@@ -195,6 +195,12 @@ def test_a_server_that_asks_for_a_long_wait_is_left_alone_until_the_next_run(sou
     assert len(api.asked) == 2
 
 
+def test_an_answer_that_never_ends_is_given_up(source_of, api, without_waits, monkeypatch):
+    monkeypatch.setattr(http, "ANSWER_SECONDS", -1)
+    api.pages("/v2/people", [ONE])
+    assert refused(source_of(api), ApiNotReached, "it does not answer (TimeoutError)").retryable
+
+
 def test_a_wait_ends_when_the_reader_has_gone(source_of, api):
     source = source_of(api)
 
@@ -268,7 +274,7 @@ def test_a_name_is_resolved_once_and_what_it_means_later_is_not_asked(source_of,
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(addresses.socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(addresses.socket, "create_connection", _to_number)
+    monkeypatch.setattr(addresses.socket, "create_connection", straight_to)
     try:
         number = {"results": [ONE], "next_url": f"http://api.test:{api.port}/v2/people?page=2"}
         api.in_turn("/v2/people", Answer(number, promised=None), {"results": [TWO]})
@@ -278,14 +284,6 @@ def test_a_name_is_resolved_once_and_what_it_means_later_is_not_asked(source_of,
         assert not elsewhere.asked
     finally:
         elsewhere.stop()
-
-
-def _to_number(address, seconds):
-    """Connect to an address, as socket.create_connection does, without a look at names."""
-    found = socket.socket()
-    found.settimeout(seconds)
-    found.connect(address)
-    return found
 
 
 FORBIDDEN = ["0.0.0.0", "169.254.169.254", "224.0.0.1", "::", "fe80::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]

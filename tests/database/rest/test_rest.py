@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from config_schema.model import (
     Column,
+    Consistency,
     Dataset,
     Milestoning,
     RestAuth,
@@ -19,9 +21,13 @@ from config_schema.model import (
     RestPaginatorType,
     RestParam,
 )
+from config_schema.model.plain_data import plain
+from merge_jobs.admin.check_source import check_source
 from merge_jobs.errors import KeysRejected, TooManyDeletes
+from merge_jobs.sources.rest import addresses
 from merge_jobs.sources.rest.errors import AnswerBroken, ApiNotReached, ListIncomplete, RecordRefused
-from tests.database.rest.conftest import Answer, person, row, with_endpoint
+from tests.database import conftest as database_conftest
+from tests.database.rest.conftest import Answer, person, row, straight_to, with_endpoint
 
 LIVE = Milestoning.LIVE
 Type = RestPaginatorType
@@ -225,3 +231,54 @@ def test_a_job_of_another_kind_does_not_import_dlt():
         "assert not {'dlt', 'requests', 'merge_jobs.sources.rest'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+def test_a_look_at_the_source_asks_for_one_page_and_says_what_is_wrong_with_it(of_api, api, monkeypatch):
+    monkeypatch.setenv("PRODUCER_PASSWORD", "geheim")
+    stream = of_api(api).job(LIVE).stream
+    api.pages("/v2/people", [person(1)], [{"id": "sesame"}])
+    (readable,) = check_source(stream, [f"127.0.0.1:{api.port}"]).datasets
+    assert (readable.strategy, readable.table, len(api.asked)) == ("full", "people", 1)
+    api.pages("/v2/people", [{"id": "sesame"}])
+    (finding,) = check_source(stream, [f"127.0.0.1:{api.port}"]).findings
+    assert (finding.code, finding.dataset) == ("DF5133", "people")
+    assert "column id: a text where the model has integer" in finding.what
+    (finding,) = check_source(stream, ["127.0.0.1:1"]).findings
+    assert (finding.code, len(api.asked)) == ("DF5302", 2)
+
+
+def test_a_name_of_this_machine_is_asked_only_where_the_settings_say_that_it_may_be(of_api, api, monkeypatch):
+    monkeypatch.setenv("PRODUCER_PASSWORD", "geheim")
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("127.0.0.1", api.port))])
+    monkeypatch.setattr(addresses.socket, "create_connection", straight_to)
+    api.pages("/v2/people", [person(1)])
+    stream = of_api(api, host="api.test").job(LIVE).stream
+    server = f"api.test:{api.port}"
+    (finding,) = check_source(stream, [server]).findings
+    assert (finding.code, api.asked) == ("DF5131", [])
+    assert f"private:{server}" in finding.todo
+    check = check_source(stream, [server, f"private:{server}"])
+    assert (check.findings, len(api.asked)) == ((), 1)
+
+
+def test_a_job_that_waits_for_a_slow_server_ends_when_it_is_asked_to(of_api, api, tmp_path, monkeypatch):
+    monkeypatch.setattr(database_conftest, "_as_yaml", plain)  # which says everything
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(_):
+        asked.set()
+        go_on.wait(300)
+        return {"results": []}
+
+    api.answers["/v2/people"] = slow
+    case = of_api(api)
+    case.consistency = Consistency.SINGLE_DATASET
+    with case.start_child(LIVE, tmp_path, "run-slow", "--dataset=people") as child:
+        try:
+            while not asked.wait(0.1):
+                assert child.poll() is None, child.communicate()
+            child.terminate()
+            out, err = child.communicate(timeout=300)
+        finally:
+            go_on.set()
+    assert "ended by SIGTERM" in out, out + err

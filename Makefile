@@ -26,7 +26,7 @@ SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=t
 # Tests and the demo start Python hundreds of times: where it keeps no compiled modules, each start compiles Airflow anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-airflow-versions test-airflow-smoke test-kubernetes test-helm test-e2e test-web test-api test-pages test-bench bench bench-factory bench-files bench-latency bench-model bench-mysql bench-rest bench-web soak constraints docs image pin-images clean site
+.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-airflow-versions test-airflow-smoke test-kubernetes test-helm test-e2e test-web test-api test-pages test-bench bench bench-factory bench-files bench-latency bench-load bench-model bench-mysql bench-rest bench-web soak constraints docs image pin-images clean site
 
 help:  ## Show what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -126,6 +126,9 @@ bench-rest: $(VENV)/dev  ## Measure a first load from an API on this machine bes
 
 bench-files: $(VENV)/dev  ## Measure loads from CSV, JSON Lines and Parquet beside COPY FROM; ARGS="--rows 100000" for less
 	$(BIN)/python -m tests.benchmarks.files $(ARGS)
+
+bench-load: $(VENV)/dev  ## Measure first loads by several connections beside a raw copy; ARGS="--rows 300000" for less
+	$(BIN)/python -m tests.benchmarks.load $(ARGS)
 
 bench-web: $(VENV)/dev  ## Measure the API with 2000 streams and 100000 batches; ARGS="--streams 200 --batches 10000" for less
 	$(BIN)/python -m tests.benchmarks.web $(ARGS)

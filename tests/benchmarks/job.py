@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,13 @@ def write_model(folder: Path, server: EmbeddedPostgres, source: str, store: str,
     (folder / "dsg_platform_mapping.json").write_text("[]")
 
 
-def run_job(model: Path, mode: str, run_id: str, strategy: str, *more: str) -> Ran:
-    """Run the job once, with `more` options, and wait for it; a run that fails is reported by its exit code."""
+def run_job(
+    model: Path, mode: str, run_id: str, strategy: str, *more: str, before: Callable[[], None] | None = None
+) -> Ran:
+    """Run the job once, with `more` options, and wait for it; a run that fails is reported by its exit code.
+
+    `before` is called in the process that becomes the job.
+    """
     token = secrets.token_hex(8)
     report = model / "measured.json"
     merge = [sys.executable, "-m", "merge_jobs", "merge", f"--platform={PLATFORMS[mode]}", f"--store={STORE}"]
@@ -96,6 +102,7 @@ def run_job(model: Path, mode: str, run_id: str, strategy: str, *more: str) -> R
         stderr=subprocess.STDOUT,
         text=True,
         check=True,
+        preexec_fn=before,
     )
     return Ran(**json.loads(report.read_text()), result=_result(done.stdout, token), log=done.stdout)
 

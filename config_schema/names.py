@@ -422,6 +422,13 @@ def merge_session(platform: str, stream: str, run_id: str) -> str:
     return shortened(f"merge-job {platform} {stream} {run_id}")
 
 
+def change_feed_slot(platform: str, stream: str) -> str:
+    """Return the name of the replication slot of a stream at its producer: of lower case letters, digits and `_`."""
+    digest = hashlib.sha256(f"{platform}/{stream}".encode()).hexdigest()[:10]
+    plain = re.sub(r"[^a-z0-9]+", "_", f"{platform}_{stream}".lower()).strip("_")
+    return f"{plain[: POSTGRES_NAME_BYTES - 1 - len(digest)]}_{digest}"
+
+
 def archive_session(platform: str) -> str:
     """Return the application_name of `merge-job archive`."""
     return shortened(f"merge-job archive {platform}")

@@ -290,6 +290,14 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class ChangeFeed:
+    """How a datastore on PostgreSQL tells which keys have changed: by a logical replication slot for each stream."""
+
+    publication: str
+    max_wal: int = 10240  # MB of WAL that a slot may hold back at the producer; beyond that the job drops it
+
+
+@dataclass(frozen=True)
 class Datastore:
     """A producer's database, and how it is read."""
 
@@ -299,6 +307,7 @@ class Datastore:
     consistency: Consistency = Consistency.MULTI_DATASET
     schedule_assets: tuple[str, ...] = ()  # Airflow's: its streams run when any changed, not by the platform's schedule
     types: tuple[str, ...] = ()  # of columns, that PostgreSQL does not come with; merge stores must have them
+    change_feed: ChangeFeed | None = None  # none: changes are found in the tables
     documentation: str = ""
     owner: str | None = None  # the team
     shared_with: tuple[str, ...] = ()  # teams whose parts may name its tables and its secret too

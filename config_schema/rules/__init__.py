@@ -12,6 +12,7 @@ from config_schema.rules import (
     consumption,
     cursors,
     environments,
+    feeds,
     files,
     mapping,
     names,
@@ -100,6 +101,9 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     ),
     rest.wholes_are_as_sensitive_as_their_parts: Rule(
         "DF1432", "A column with an object or a record of an API is classified as the most sensitive of its parts."
+    ),
+    feeds.feeds_are_of_postgresql: Rule(
+        "DF1433", "A datastore with a `change_feed` has a source of kind `postgresql`."
     ),
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."

@@ -6,12 +6,15 @@ Only the catalogue is read, and queries that read no row: a finding has names an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.model import Dataset, DatasetSink, SourceKind
+from config_schema.model import ChangeFeed, Dataset, DatasetSink, SourceKind
 from config_schema.model.sql_types import holds_every_value, long_name
 from config_schema.problem import Rule
 from config_schema.source_check import CheckLevel, ReadableDataset, SourceCheck, SourceFinding, some_names
+from merge_jobs.admin.feed import tables_of_feed
 from merge_jobs.catalogue import found_tables
 from merge_jobs.catalogue.found import FoundTable, TableKind
 from merge_jobs.database.connections import ConnectionInfo, place_of
@@ -26,8 +29,10 @@ from merge_jobs.run.source_policy import (
 )
 from merge_jobs.sources import Source, SourceColumn
 from merge_jobs.sources.opening import open_source
+from merge_jobs.sources.postgres.change_feed import MEGABYTE, FeedSession
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres.locks import check_source as check_lock_room
+from merge_jobs.strategies.change_feed import CHANGE_FEED
 from merge_jobs.strategies.cursor import check_cursor
 from merge_jobs.strategies.guard import look
 from merge_jobs.strategies.selection import later_strategy
@@ -36,6 +41,9 @@ from merge_jobs.stream import Stream
 TYPE_TAKES_VALUES = Rule("DF5601", "The model's type of a column takes every value that the source's type can have.")
 COLUMNS_ARE_READABLE = Rule("DF5602", "The job's user may read every column of the model at the source.")
 COLUMNS_ARE_MODELLED = Rule("DF5603", "Every column of a source's table is in the model.")
+FEED_IS_FOLLOWED = Rule(
+    "DF5605", "The source's log tells which keys have changed, where the model has a `change_feed`."
+)
 KEY_IS_UNIQUE = Rule("DF5604", "The source makes the model's primary key unique, and never NULL.")
 
 APPLICATION = "merge-job check-source"
@@ -58,7 +66,10 @@ def check_source(
     try:
         place = admitted_place(stream, hosts, credential, served)
         with open_source(place, APPLICATION) as source, shutdown.cancelling(source.cancel):
-            return _looked(place, source, stream.datasets)
+            found = _looked(place, source, stream.datasets)
+            if stream.store.change_feed is None or not isinstance(source, PostgresSource):
+                return found
+            return _with_feed(found, stream, place, source, stream.store.change_feed)
     except StreamFactoryError as error:
         return SourceCheck(modelled.database, (_of_error(error),))
 
@@ -92,6 +103,34 @@ def _looked(place: ConnectionInfo, source: Source, datasets: Sequence[Dataset]) 
                 of_dataset.append(_of_error(error, dataset))
         findings += of_dataset
     return SourceCheck(place.database, tuple(findings), tuple(readable))
+
+
+def _with_feed(
+    found: SourceCheck, stream: Stream, place: ConnectionInfo, source: PostgresSource, feed: ChangeFeed
+) -> SourceCheck:
+    """Return what was found, with the slot of the stream's change feed, and which datasets can be followed by it."""
+    slot_name = names.change_feed_slot(stream.platform_name, stream.key)
+    with FeedSession(place, feed, slot_name, APPLICATION, may_drop=False) as session:
+        slot = session.look()
+    readable = {one.name for one in found.datasets}
+    reasons = tables_of_feed(source, [one for one in stream.datasets if one.name in readable], feed)
+    findings = list(found.findings)
+    if slot.wrong is not None:
+        todo = "See docs/sources.md, Change feed; merge-job feed create makes a slot that is missing"
+        findings.append(SourceFinding(CheckLevel.WARNING, "", slot.wrong, todo, FEED_IS_FOLLOWED.code))
+    else:
+        what = f"the slot {slot.name} holds back {slot.held_back // MEGABYTE} MB of WAL, of {feed.max_wal} that it may"
+        todo = "If it grows, see whether the stream runs: a slot that nobody reads fills the source's disk"
+        findings.append(SourceFinding(CheckLevel.NOTE, "", what, todo, FEED_IS_FOLLOWED.code))
+    for name, why in reasons.items():
+        if why is not None:
+            todo = "Have the source's owner change that, or leave it: its changes are found in the table"
+            findings.append(SourceFinding(CheckLevel.WARNING, name, why, todo, FEED_IS_FOLLOWED.code))
+    followed = {name for name, why in reasons.items() if why is None and slot.wrong is None}
+    datasets = tuple(
+        replace(one, strategy=CHANGE_FEED.name, why="") if one.name in followed else one for one in found.datasets
+    )
+    return replace(found, findings=tuple(findings), datasets=datasets)
 
 
 def _lock_room(source: PostgresSource, datasets: Sequence[Dataset]) -> Iterator[SourceFinding]:

@@ -17,6 +17,7 @@ from merge_jobs.cli.check_source import check_source
 from merge_jobs.cli.describe import describe
 from merge_jobs.cli.diff import diff
 from merge_jobs.cli.erase import erase
+from merge_jobs.cli.feed import feed
 from merge_jobs.cli.merge import merge
 from merge_jobs.cli.reset import reset
 from merge_jobs.cli.sql import sql
@@ -37,6 +38,7 @@ for command in LISTED:
 for command in OF_DAGFACTORY:
     app.command(hidden=True)(typer_command(command))
 app.add_typer(views, name="views")
+app.add_typer(feed, name="feed")
 
 
 def _print_version(asked: bool) -> None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 # These stage what is to change in a map in an unlogged table. A cold copy, a standby that is promoted, and a dump
 # without the data of unlogged tables have it empty, and the server's statistics may be as they were.
-UNLOGGED_MAPS = frozenset(["version_diff", "key_hash_diff"])
+UNLOGGED_MAPS = frozenset(["version_diff", "key_hash_diff", "change_feed"])
 
 
 @dataclass

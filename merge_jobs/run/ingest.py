@@ -17,6 +17,7 @@ from merge_jobs.database.together import Lookup, in_step
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.run.begin import UNLOGGED_MAPS, has_staged_map
+from merge_jobs.run.feed import StreamFeed
 from merge_jobs.sources import FoundFile, HashingSource, Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import (
@@ -71,7 +72,8 @@ class Ingesting:
     snapshot was taken at `taken` by the source's clock, and `now` is by the merge store's, like the time of the last
     full batch. `erased` has the number of erased keys, by dataset. `untouched` are the datasets in which nothing has
     changed: no tables are made for them. `stats_reset` is the start of the merge store's statistics. `pipes` load large
-    tables for the first time, by the `load` options; they are closed at the end of the context `open_until`.
+    tables for the first time, by the `load` options; they are closed at the end of the context `open_until`. `feed`
+    is the change feed, where the model has one.
     """
 
     store: MergeStore
@@ -93,6 +95,7 @@ class Ingesting:
     untouched: set[str] = field(default_factory=set)
     stats_reset: str | None = None
     files_read: dict[str, dict[str, FoundFile]] = field(default_factory=dict)  # of datasets with files read once
+    feed: StreamFeed | None = None
 
 
 def ingest(
@@ -103,13 +106,14 @@ def ingest(
     last_batch: int,
     audit: float,
     load: LoadOptions,
+    feed: StreamFeed | None = None,
 ) -> Batch:
     """Read all datasets; return the batch with what was staged. `audit` is the interval of audits in seconds.
 
     If every strategy can continue after a commit, the batch is then committed as ingested. A first load is not: it
     ends in the transaction that it began.
     """
-    state = Ingesting(store, batch, last_batch, load)
+    state = Ingesting(store, batch, last_batch, load, feed=feed)
     store.progress.enter(Phase.CONNECTING)
     perform(NAME_STEPS, state)
     title = names.merge_session(store.stream.platform_name, store.stream.key, batch.run_id)
@@ -123,6 +127,8 @@ def ingest(
             state.staged.update(_read(state, some, wanted, audit))
         if isinstance(source, PostgresSource):
             source.check_snapshot()
+    if feed is not None:
+        state.batch = replace(state.batch, feeds=feed.positions())
     perform(STAGED_STEPS, state)
     if state.untouched == state.staged.keys():
         store.commit_with_next()  # the locks on what was looked at
@@ -157,6 +163,8 @@ def _choose(state: Ingesting, dataset: Dataset, wanted: StrategyOption, audit: f
     case = Case(
         *(tables.where, dataset, state.merged[tables.name], state.last, wanted),
         *(known, sight, state.now, audit),
+        has_feed=state.feed is not None,
+        no_feed=None if state.feed is None or dataset.cursor is not None else state.feed.why_not(dataset),
     )
     how = choice(case)
     log.info("%s batch %d: %s: %s", tables.where, state.batch.batch_id, how.strategy, how.reason)
@@ -168,8 +176,10 @@ def _choose(state: Ingesting, dataset: Dataset, wanted: StrategyOption, audit: f
         rows_before=None if known is None else known.rows,
         now=state.now,
         pipes=_pipes_of(state, dataset.name, how),
-        changed_since=None if known is None or wanted is not StrategyOption.AUTO else known.guard.get("transaction"),
+        changed_since=None if known is None or wanted is not StrategyOption.AUTO else known.made_at,
         next_file=_next_file(state, dataset, known) if dataset.reads_files_once else None,
+        is_behind=known is not None and known.is_behind,
+        feed=None if state.feed is None else state.feed.found,
     )
     return reading, how
 
@@ -284,6 +294,17 @@ def _wait(state: Ingesting) -> None:
         return
     *_, now = in_step([*looks, reading_position()], source.together)
     wait_until_not_behind(source, state.last_position, state.last, now)
+
+
+def _look_at_slot(state: Ingesting) -> None:
+    assert state.feed is not None
+    state.feed.look(state.known)
+
+
+def _decode(state: Ingesting) -> None:
+    assert state.feed is not None
+    assert isinstance(state.source, PostgresSource)
+    state.feed.decode(state.source, state.store.stream.datasets, state.sights)
 
 
 def _take_snapshot(state: Ingesting) -> None:
@@ -402,6 +423,7 @@ EMPTIED_TITLE = "by its number a later run sees whether a server has emptied it"
 POSITION = ("guard.position_is_readable", "guard.position")
 OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda state: isinstance(state.source, PostgresSource))
 MAY_HASH: Condition[Ingesting] = Condition("", lambda state: isinstance(state.source, HashingSource))
+BY_FEED: Condition[Ingesting] = Condition("", lambda state: state.feed is not None)
 LATER = tuple(name for name, strategy in STRATEGIES.items() if strategy.resumable)
 
 NAME_STEPS: tuple[Step[Ingesting], ...] = (
@@ -425,6 +447,19 @@ SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
         ),
         also=("postgres_source.relation", "postgres_source.made_of_materialized_views", "postgres_source.relations"),
         when=OF_POSTGRESQL,
+    ),
+    Step(
+        _look_at_slot,
+        (
+            on_source(
+                "how far the replication slot has come, and whether it can be used",
+                "change_feed.server",
+                "change_feed.slot",
+                strategies=["change_feed"],
+            ),
+        ),
+        also=("change_feed.own_transaction", "change_feed.oldest_running", "change_feed.drop_slot"),
+        when=BY_FEED,
     ),
     Step(
         _take_snapshot,
@@ -460,6 +495,22 @@ SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
         when=OF_POSTGRESQL,
     ),
     Step(_ask_for_hashes, when=MAY_HASH),
+    Step(
+        _decode,
+        (
+            on_source(
+                "what the log has of the tables, up to what the snapshot sees",
+                "change_feed.tables",
+                "change_feed.snapshot",
+                "change_feed.flushed",
+                "change_feed.peek",
+                "change_feed.slot",
+                strategies=["change_feed"],
+            ),
+        ),
+        also=("change_feed.flush",),
+        when=BY_FEED,
+    ),
     Step(_set_valid_time, (on_store("the time that the batch is valid from", "batches.valid_time"),)),
     Step(
         _open_pipes,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg2
 
+from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.model import SourceKind
 from config_schema.result import DatasetResult, MergeResult, RefusedDelete, ResultCode
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database.pace import Pace
@@ -21,8 +24,10 @@ from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
 from merge_jobs.run.begin import begin
+from merge_jobs.run.feed import StreamFeed
 from merge_jobs.run.ingest import ingest
 from merge_jobs.run.merge import DROP_STEPS, Merging, merge_datasets, write_result
+from merge_jobs.sources.postgres.change_feed import FeedSession
 from merge_jobs.stores.postgres import (
     batches,
     cursors,
@@ -112,19 +117,20 @@ class Run:
                 if job.options.allow_deletes:
                     operator_audit.record_action(store, "allow_deletes", job.options.asked_by, job.options.reason)
                     store.commit()
-                self._time_slice(store)
+                with _feed_of(job) as feed, shutdown.cancelling(feed.session.cancel if feed else _nothing):
+                    self._time_slice(store, feed)
                 return self.so_far
         except psycopg2.Error as error:
             shutdown.check()
             raise database_failed(error, store.where) from error
 
-    def _time_slice(self, store: MergeStore) -> None:
+    def _time_slice(self, store: MergeStore, feed: StreamFeed | None) -> None:
         end = time.monotonic() + self.job.options.time_slice_seconds
         shutdown.from_here_in_order()
         shutdown.check()
         while True:
             try:
-                self.so_far, read_seconds = _batch(self._job_now(), store, self.so_far)
+                self.so_far, read_seconds = _batch(self._job_now(), store, self.so_far, feed)
             except QualityFailed as error:
                 self.so_far = checks.with_quality(self.so_far, error.found)
                 raise
@@ -161,7 +167,26 @@ def pause_between(read_seconds: float, share: float | None, *, is_idle: bool) ->
     return max(LEAST_PAUSE_SECONDS, by_share) if is_idle else by_share
 
 
-def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> tuple[MergeResult, float]:
+@contextlib.contextmanager
+def _feed_of(job: Job) -> Iterator[StreamFeed | None]:
+    """Give the stream's change feed, if the model has one, and close its session."""
+    feed, stream = job.stream.store.change_feed, job.stream
+    if feed is None or job.source.kind is not SourceKind.POSTGRESQL:
+        yield None
+        return
+    slot = names.change_feed_slot(stream.platform_name, stream.key)
+    title = names.merge_session(stream.platform_name, stream.key, job.run_id)
+    with FeedSession(job.source, feed, slot, title, may_drop=not job.options.dry_run) as session:
+        yield StreamFeed(session)
+
+
+def _nothing() -> None:
+    """Cancel nothing."""
+
+
+def _batch(
+    job: Job, store: MergeStore, so_far: MergeResult, feed: StreamFeed | None = None
+) -> tuple[MergeResult, float]:
     """Run one batch, from a snapshot of the source to a committed merge.
 
     Returns the run's result so far, and the seconds for which the source was read.
@@ -176,7 +201,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> tuple[MergeResul
         if not batch.staged:
             options = job.options
             load = LoadOptions(options.load_connections, job.stream.store.max_source_connections)
-            batch = ingest(store, job.source, batch, options.strategy, last, options.audit_interval, load)
+            batch = ingest(store, job.source, batch, options.strategy, last, options.audit_interval, load, feed)
             read_seconds = time.monotonic() - began
         merging = Merging(store, batch, last)
         merge_datasets(merging, job.options.max_delete_fraction)
@@ -196,6 +221,8 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> tuple[MergeResul
             raise shutdown.ended() from error
         _fail(job, store, batch, error)
         raise
+    if feed is not None and not job.options.dry_run:
+        feed.committed()
     _drop_leftovers(merging)
     for name, dataset in merging.applied.items():
         log.info("%s %s: %s", job.stream, name, dataset.counts)

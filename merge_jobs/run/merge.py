@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg2
+from psycopg2.extras import Json
 
+from config_schema import names
 from config_schema.model import Dataset, Milestoning
 from config_schema.result import Counts, DatasetResult, MergeResult
 from merge_jobs import schema_change
@@ -168,6 +170,13 @@ def _found_nothing(state: Merging) -> bool:
     return state.result is not None and state.result.batch_id == state.last
 
 
+def _save_feeds(state: Merging) -> None:
+    store, feeds = state.store, state.batch.feeds
+    values = {"key": store.stream.key, "feeds": Json(feeds)}
+    row_maps_table = store.table(names.row_maps_table(store.stream.platform_name))
+    store.later("change_feed.save_positions", values, row_maps=row_maps_table)
+
+
 def _write_batch(state: Merging) -> None:
     assert state.result is not None
     counts = _sums(dataset.counts for dataset in state.applied.values())
@@ -199,7 +208,8 @@ def _made(state: Merging) -> list[DatasetTables]:
     """Return the datasets with tables for changes of their map; version diff makes none if it has found nothing."""
     staged, batch = state.batch.staged, state.batch
     changed = [of for of in state.store.stream.datasets if staged[of.name].strategy in UNLOGGED_MAPS]
-    none = {of.name for of in changed if staged[of.name].strategy == "version_diff" and batch.is_untouched(of.name)}
+    without = ("version_diff", "change_feed")  # where they have found nothing
+    none = {of.name for of in changed if staged[of.name].strategy in without and batch.is_untouched(of.name)}
     return [batch.tables_of(state.store, of) for of in changed if of.name not in none]
 
 
@@ -275,6 +285,11 @@ WRITE_STEPS: tuple[Step[Merging], ...] = (
         ),
         also=("repair.index_of_table", "retention.create_closed_index"),
         when=Condition("only where the model has `keep_closed_days`", lambda state: bool(_limited(state))),
+    ),
+    Step(
+        _save_feeds,
+        (on_store("where the change feed is", "change_feed.save_positions", strategies=["change_feed"]),),
+        when=Condition("", lambda state: state.batch.feeds is not None),
     ),
     Step(
         _write_batch,

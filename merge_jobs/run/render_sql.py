@@ -15,6 +15,7 @@ from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.run.begin import BEGIN_STEPS
+from merge_jobs.run.feed import COMMITTED_STEPS
 from merge_jobs.run.ingest import EMPTIED_TITLE, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
 from merge_jobs.run.merge import DROP_STEPS, JUDGE_STEPS, PREPARE_STEPS, WRITE_STEPS
 from merge_jobs.sources.postgres.source import since_parts
@@ -125,8 +126,9 @@ def _strategies(stream: Stream, dataset: Dataset) -> Iterable[str]:
         return BY_CURSOR
     if dataset.reads_files_once:
         return FILES_ONCE
+    others = {"cursor", "new_files"} if stream.store.change_feed else {"cursor", "new_files", "change_feed"}
     if _is_postgresql(stream):
-        return [name for name in STRATEGIES if name not in ("cursor", "new_files")]
+        return [name for name in STRATEGIES if name not in others]
     return BY_HASHES if stream.store.source.kind is SourceKind.MYSQL else WITHOUT_MAPS
 
 
@@ -154,6 +156,7 @@ def steps_of(strategy: Strategy[Any]) -> Iterator[Step[Any]]:
     yield from strategy.apply_steps
     yield from JUDGE_STEPS
     yield from WRITE_STEPS
+    yield from COMMITTED_STEPS
     yield from DROP_STEPS
 
 
@@ -323,13 +326,17 @@ class _Shown:
         if file == "cursor":
             return {} if self.dataset.cursor is None else cursors.shown_parts(self.dataset)
         comma, schema = sql.SQL(", "), self.stream.store.source.schema
-        if file in ("postgres_source", "version_diff", "key_hash_diff"):
+        if file in ("postgres_source", "version_diff", "key_hash_diff", "change_feed"):
             keys = [sql.Identifier(f"key_{number}") for number, _ in enumerate(self.dataset.primary_key, 1)]
             return {
                 "table": sql.Identifier(schema, self.dataset.source_table),
                 "tables": comma.join(sql.Identifier(schema, one.source_table) for one in self.stream.datasets),
                 "selected": comma.join(sql.Identifier(column.name) for column in self.dataset.columns),
                 "key_names": comma.join(keys),
+                "equal": sql.SQL(" AND ").join(
+                    sql.SQL("t.{} OPERATOR(pg_catalog.=) k.{}").format(sql.Identifier(name), number)
+                    for name, number in zip(self.dataset.primary_key, keys, strict=True)
+                ),
                 "key_arrays": comma.join(sql.SQL("array_agg({})").format(key) for key in keys),
                 **({} if self.dataset.cursor is None else since_parts(cursors.shown_since(self.dataset), _named)),
             }

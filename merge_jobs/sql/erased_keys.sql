@@ -67,9 +67,10 @@ UPDATE {versions} SET older_may_run = NOT EXISTS (SELECT FROM {erased}) WHERE nu
 DELETE FROM {table} m USING ds_erased s WHERE {key_equal}
 
 -- name: change_guard
--- The map has so many rows less, and is as valid as before; one of an older job, which did not count them, is not used.
+-- The map has so many rows less, and is as valid as before; one of an older job, which did not count them, is not used,
+-- nor one that is behind, whose rows are not the merge table's.
 UPDATE {row_maps} SET kind = CASE WHEN guard ? 'rows' THEN kind END,
-    guard = CASE WHEN guard ? 'rows' THEN guard || jsonb_build_object(
+    guard = CASE WHEN guard ? 'behind' THEN guard - 'map' - 'behind' WHEN guard ? 'rows' THEN guard || jsonb_build_object(
         'rows', (guard ->> 'rows')::bigint - %(rows)s,
         'kept_away', coalesce((guard ->> 'kept_away')::bigint, 0) + %(kept_away)s
     ) ELSE guard - 'map' END

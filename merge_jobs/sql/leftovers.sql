@@ -22,7 +22,8 @@ DROP TABLE {tables}
 ALTER TABLE {map} RENAME TO {usual}
 
 -- name: map_has_its_usual_name
-UPDATE {row_maps} SET kind = guard -> 'map' ->> 'kind', guard = guard - 'map'
+UPDATE {row_maps} SET kind = guard -> 'map' ->> 'kind', guard = CASE WHEN guard ? 'behind'
+    THEN jsonb_set(guard, ARRAY['map'], jsonb_build_object('table', %(usual)s)) ELSE guard - 'map' END
 WHERE key = %(key)s AND dataset = %(dataset)s
 
 -- name: readers

@@ -15,12 +15,15 @@ FROM {row_maps} WHERE key = %(key)s AND dataset = %(dataset)s
 INSERT INTO {row_maps} AS line (key, dataset, kind, guard, batch_id, full_at)
 VALUES (%(key)s, %(dataset)s, %(kind)s, %(guard)s, %(batch_id)s, CASE WHEN %(full)s THEN clock_timestamp() END)
 ON CONFLICT (key, dataset) DO UPDATE SET
-    kind = excluded.kind, guard = excluded.guard, batch_id = excluded.batch_id,
+    kind = excluded.kind, batch_id = excluded.batch_id,
+    -- Where a change feed is, is said of the whole stream.
+    guard = CASE WHEN jsonb_typeof(excluded.guard) = 'object' AND jsonb_typeof(line.guard -> 'feed') = 'object'
+        THEN excluded.guard || jsonb_build_object('feed', line.guard -> 'feed') ELSE excluded.guard END,
     full_at = coalesce(excluded.full_at, line.full_at)
 
 -- name: forget
 -- The map is not to be used; when the last full batch was, and what is said of strategies, stays.
-UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' - 'cursor' END
+UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' - 'behind' - 'cursor' END
 WHERE key = %(key)s AND dataset = %(dataset)s
 
 -- name: distrust
@@ -40,6 +43,9 @@ SELECT EXISTS (SELECT FROM {staged_map})
 
 -- name: analyze_gone
 ANALYZE {gone}
+
+-- name: drop_all_keys
+DROP TABLE ds_all_keys
 
 -- name: drop_gone
 DROP TABLE {gone}

@@ -163,11 +163,31 @@ WHERE NOT EXISTS (SELECT FROM {staged_map} s WHERE (s.leaf, s.block) = (m.leaf, 
 UNION ALL
 SELECT k.* FROM {staged_map} s CROSS JOIN LATERAL unnest({staged_keys}) k({key})
 
+-- name: find_gone_of_all
+-- Where the map is behind, which knows nothing of a key that came and went since: keys that no row of the source has.
+CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS
+SELECT {key} FROM {merge} EXCEPT SELECT {key} FROM ds_all_keys
+
+-- name: stage_behind
+-- A block that no table has: something is staged, though no block has changed.
+INSERT INTO {staged_map} (leaf, block, versions) VALUES (0, 0, 0)
+
 -- name: forget_changed
 DELETE FROM {map} m USING {staged_map} s WHERE m.leaf = s.leaf AND m.block = s.block
 
 -- name: keep_changed
 INSERT INTO {map} SELECT * FROM {staged_map} WHERE versions > 0
+
+-- name: count_missed_in_place
+-- An audit where the map is behind, and so does not know all keys that have come and gone.
+WITH old ({leaf_column}, {tid_column}, {xid_column}, {key}) AS (
+    SELECT m.leaf, v.* FROM {map} m CROSS JOIN LATERAL unnest(m.tids, m.xids, {mapped_keys}) v
+), same AS (
+    SELECT s.* FROM old s JOIN (
+        SELECT n.leaf, v.* FROM {staged_map} n CROSS JOIN LATERAL unnest(n.tids, n.xids) v
+    ) n ({leaf_column}, {tid_column}, {xid_column}) USING ({leaf_column}, {tid_column}, {xid_column})
+)
+SELECT count(*) FROM {delta} d JOIN {staging} m ON m.ctid = d.staged WHERE EXISTS (SELECT FROM same s WHERE {key_equal})
 
 -- name: count_missed
 -- An audit: of all differences that a full comparison has found, those in rows whose versions are as they were, and

@@ -173,7 +173,8 @@ def _check_keys(state: Applying) -> None:
     refuse_bad_keys(tables, _staging(tables))
 
 
-def _find_gone(state: Applying) -> None:
+def find_gone(state: Applying) -> None:
+    """Find which of the staged keys have no row."""
     state.tables.run("cursor.find_gone")
     state.tables.run("row_map.analyze_gone")
 
@@ -335,7 +336,7 @@ CURSOR = Strategy(
     apply_steps=(
         CHECK_KEYS,
         Step(
-            _find_gone,
+            find_gone,
             (on_store("the keys that are gone", "cursor.find_gone", "row_map.analyze_gone"),),
             when=DELETES_FOUND,
         ),

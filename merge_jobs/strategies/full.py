@@ -53,7 +53,9 @@ def _compare(state: Applying) -> None:
 def _audit(state: Applying) -> None:
     """Switch the map's strategy off if it would have missed a change. No error: this batch merges all changes."""
     kind = MapKind(state.staged.map_kind)
-    missed = int(state.tables.value(f"{kind.value}.count_missed"))
+    known = row_maps.find(state.tables)
+    in_place = "_in_place" if known is not None and known.is_behind and kind is MapKind.VERSIONS else ""
+    missed = int(state.tables.value(f"{kind.value}.count_missed{in_place}"))
     if missed:
         reason = f"an audit found {missed} changes that it would have missed"
         log.error("%s: %s is off until an operator clears it: %s", state.tables.where, kind.words, reason)
@@ -118,7 +120,10 @@ FULL = Strategy(
         Step(
             _audit,
             (on_store("what version diff would have missed", "version_diff.count_missed", postgresql=True),),
-            also=("key_hash_diff.count_missed", "row_map.find", "row_map.distrust"),
+            also=(
+                *("key_hash_diff.count_missed", "version_diff.count_missed_in_place"),
+                *("row_map.find", "row_map.distrust"),
+            ),
             when=Condition(AUDIT_WORDS, lambda state: state.staged.audit),
         ),
         Step(_check, also=(*KEY_CHECKS, "quality")),

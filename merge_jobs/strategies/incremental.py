@@ -101,7 +101,12 @@ def _comparing(kind: MapKind, state: Applying) -> Lookup[tuple[int, Delta]]:
     tables = state.tables
     tables.later("dataset.lock_merge_table")
     set_work_memory(tables)
-    tables.later(f"{kind.value}.find_gone")
+    if state.known is not None and state.known.is_behind:
+        tables.later(f"{kind.value}.find_all_keys")
+        tables.later(f"{kind.value}.find_gone_of_all")
+        tables.later("row_map.drop_all_keys")
+    else:
+        tables.later(f"{kind.value}.find_gone")
     tables.later("row_map.analyze_gone")
     if state.staged.staged < state.staged.rows * SMALL_DELTA:  # the merge table has about as many rows as the source
         tables.later("dataset.go_by_address")
@@ -147,8 +152,14 @@ def compare_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
         "dataset.go_as_planned",
         *MEASURED,
     )
-    also = (*ALTERED_TO_MODEL, "dataset.before_comparisons", "dataset.back_to_before_comparisons")
+    of_behind = ("version_diff.find_all_keys", "version_diff.find_gone_of_all", "row_map.drop_all_keys")
+    also = (*ALTERED_TO_MODEL, "dataset.before_comparisons", "dataset.back_to_before_comparisons", *of_behind)
     return (for_all(partial(_compare_all, kind), (compared,), also=also, when=SOMETHING),)
+
+
+CHECK_NUMBER: Step[Applying] = Step(
+    _check_number, also=("row_map.create_empty_delta", "dataset.drop_delta", "quality"), when=NOTHING
+)
 
 
 def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
@@ -160,9 +171,8 @@ def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
         "row_map.save",
     )
     dropped = on_store("the delta has been applied", "dataset.drop_delta", "row_map.drop_gone")
-    kept = ("row_map.create_empty_delta", "dataset.drop_delta", "quality")
     return (
-        Step(_check_number, also=kept, when=NOTHING),
+        CHECK_NUMBER,
         Step(partial(_check, kind), also=(f"{kind.value}.find_all_keys", *KEY_CHECKS, "quality"), when=SOMETHING),
         JUDGE_TIMES,
         KEEP_CHANGES,

@@ -11,6 +11,7 @@ from typing import Any
 from config_schema.model import Cursor, Dataset
 from merge_jobs.stores.postgres.cursors import CursorPosition, position_of
 from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
+from merge_jobs.strategies.change_feed import CHANGE_FEED
 from merge_jobs.strategies.cursor import CURSOR
 from merge_jobs.strategies.full import FULL
 from merge_jobs.strategies.guard import TableState, broken, cursor_broken, cursor_facts, meaning_changed
@@ -49,7 +50,8 @@ class Case:
 
     `dataset` has a cursor if that is how the model wants its changes found: then there is no map, and no audit.
 
-    `now` is by the merge store's clock, like the time of the last full batch.
+    `now` is by the merge store's clock, like the time of the last full batch. `has_feed` says whether the model asks
+    for a change feed, `no_feed` why it does not tell what has changed.
     """
 
     name: str
@@ -61,10 +63,12 @@ class Case:
     sight: TableState | None
     now: datetime
     audit_interval: float = AUDIT_SECONDS
+    has_feed: bool = False
+    no_feed: str | None = None
 
 
 STRATEGIES: dict[str, Strategy[Any]] = {
-    strategy.name: strategy for strategy in (INITIAL, FULL, VERSION_DIFF, KEY_HASH_DIFF, CURSOR, NEW_FILES)
+    strategy.name: strategy for strategy in (INITIAL, FULL, VERSION_DIFF, KEY_HASH_DIFF, CHANGE_FEED, CURSOR, NEW_FILES)
 }
 
 
@@ -90,6 +94,10 @@ def choice(case: Case) -> ChosenStrategy:
     assert case.known is not None
     if _audit_is_due(case, case.known):
         return ChosenStrategy("full", f"an audit, as the last full batch was at {case.known.full_at}", kind, audit=True)
+    if kind is MapKind.VERSIONS and case.has_feed and case.wanted is StrategyOption.AUTO:
+        if case.no_feed is None:
+            return ChosenStrategy("change_feed", "the source's log tells what has changed", kind)
+        return ChosenStrategy(kind.value, f"the change feed is not used: {case.no_feed}", kind)
     why = "row versions tell what has changed" if kind is MapKind.VERSIONS else _no_versions(case) or "asked for"
     return ChosenStrategy(kind.value, why, kind)
 

@@ -12,6 +12,7 @@ from config_schema.result import Counts
 from merge_jobs.database.together import in_step
 from merge_jobs.schema_change import MergeAndStaging
 from merge_jobs.sources import Source
+from merge_jobs.sources.postgres.change_feed import FeedKeys
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import DeleteLimit, Delta
 from merge_jobs.stores.postgres.batches import Staged
@@ -52,6 +53,8 @@ class Reading:
     pipes: tuple[LoadPipe, ...] = ()
     changed_since: int | None = None
     next_file: NextFile | None = None
+    is_behind: bool = False  # the map that is there, so that all keys are compared
+    feed: FeedKeys | None = None  # what the log says, if the batch has asked it
 
     def guard(self, read: Read) -> dict[str, Any] | None:
         """Return the guard of the map, with the number of rows that it will have, or how far a cursor has come."""

@@ -78,7 +78,7 @@ class VersionStaging(Staging):
     @property
     def is_untouched(self) -> bool:
         """Whether no row has changed, and so no table is made for changes."""
-        return self.changed == 0
+        return self.changed == 0 and not self.reading.is_behind
 
     def query(self, name: str, values: Mapping[str, Any] | None = None, **more: sql.Composable) -> Query:
         """Return a query of version_diff.sql about this dataset: others have their rows in the same tables."""
@@ -181,6 +181,8 @@ def _copy_windows(some: Sequence[tuple[VersionStaging, Window]]) -> None:
 def _stage_gone(states: Sequence[VersionStaging]) -> None:
     for state in states:
         state.later("stage_gone_blocks")
+        if state.reading.is_behind:
+            state.later("stage_behind")
 
 
 def _stage_versions(state: VersionStaging) -> None:
@@ -437,6 +439,7 @@ VERSION_DIFF = Strategy(
         for_all(
             _stage_gone,
             (on_store("those that are gone", "version_diff.stage_gone_blocks"),),
+            also=("version_diff.stage_behind",),
             when=CHANGED,
         ),
         Step(

@@ -26,6 +26,7 @@ from psycopg2 import sql
 from config_schema import names
 from config_schema.load.documents import plain
 from config_schema.model import (
+    ChangeFeed,
     Column,
     Consistency,
     Database,
@@ -63,6 +64,7 @@ class Merging:
     target: Any
     datasets: tuple[Dataset, ...] = ()
     consistency: Consistency = Consistency.MULTI_DATASET
+    change_feed: ChangeFeed | None = None
     runs: Any = field(default_factory=lambda: itertools.count(1))
 
     # --- the producer
@@ -102,7 +104,8 @@ class Merging:
         git = GitRepository("file:///nowhere")
         store = _database(self.target, "postgres")
         platforms = (Platform(name, kind, store, git, "ns", "image") for kind, name in PLATFORMS.items())
-        datastore = Datastore(STORE, _database(self.source, "producer"), self.datasets, self.consistency)
+        producer = _database(self.source, "producer")
+        datastore = Datastore(STORE, producer, self.datasets, self.consistency, change_feed=self.change_feed)
         return Ecosystem("Test", tuple(platforms), (datastore,))
 
     @property
@@ -322,6 +325,7 @@ def _as_yaml(ecosystem: Ecosystem) -> dict[str, Any]:
                 "name": store.name,
                 "consistency": store.consistency.value,
                 "source": place(store.source),
+                **({"change_feed": plain(store.change_feed)} if store.change_feed else {}),
                 "datasets": [plain(d) for d in store.datasets],
             }
             for store in ecosystem.datastores

@@ -85,6 +85,7 @@ class Batch:
     delete_approvals: dict[str, Any] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)  # by dataset, of those that keep them
     quality_data: dict[str, Any] = field(default_factory=dict)  # by dataset and check: what only some may see
+    feeds: dict[str, Any] | None = None  # by dataset: where its change feed is; none: as it was
 
     def approved_deletes(self, dataset: str) -> int:
         """Return how many rows of a dataset the batch may delete because a person has approved it; 0 for none."""
@@ -93,7 +94,7 @@ class Batch:
     def is_untouched(self, dataset: str) -> bool:
         """Return whether nothing is staged to change a dataset that a row map is for."""
         staged = self.staged.get(dataset)
-        changes_map = staged is not None and staged.strategy == staged.map_kind
+        changes_map = staged is not None and staged.strategy in (staged.map_kind, "change_feed")
         return changes_map and self.staged_map_rows.get(dataset) == 0
 
     @property

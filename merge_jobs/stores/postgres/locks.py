@@ -27,8 +27,16 @@ log = logging.getLogger(__name__)
 
 # Locks of a dataset in the transaction that merges: its tables, their indexes and those of long values, as measured.
 # Tables without long values take less.
-LOCKS = {"initial": 12, "full": 8, "version_diff": 13, "key_hash_diff": 13, "cursor": 13, "new_files": 15}
-FORENSIC = {"initial": 5, "full": 1, "version_diff": 1, "key_hash_diff": 1, "cursor": 1, "new_files": 1}
+LOCKS = {
+    "initial": 12,
+    "full": 8,
+    "version_diff": 13,
+    "key_hash_diff": 13,
+    "change_feed": 13,
+    "cursor": 13,
+    "new_files": 15,
+}
+FORENSIC = {"initial": 5, **dict.fromkeys(LOCKS.keys() - {"initial"}, 1)}
 UNCHANGED = 1
 READ_TOGETHER = 20  # datasets of which a statement on the source may read something
 CERTAIN = 0.6  # the part of these that any dataset takes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -21,6 +21,9 @@ from merge_jobs.sql import Query
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, ownership
+
+# In the guard of a map that is behind: its kind, and the source's next transaction when it was made.
+BEHIND, MADE_AT = "behind", "made_at"
 
 
 class MapKind(Enum):
@@ -40,7 +43,8 @@ class RowMap:
     """The row that describes a dataset's map: `batch_id` is the batch that made or changed it.
 
     `kind` is None if there is no valid map: none was made, or its table is gone (`is_lost`). `full_at` is when all
-    rows were last compared; `distrusted` says why strategies are off.
+    rows were last compared; `distrusted` says why strategies are off. It `is_behind` where batches have merged by a
+    change feed since it was made: it is valid, and does not know keys that have come since.
     """
 
     kind: MapKind | None
@@ -49,12 +53,18 @@ class RowMap:
     full_at: datetime | None
     distrusted: Mapping[MapKind, str] = field(default_factory=dict)
     is_lost: bool = False
+    is_behind: bool = False
 
     @property
     def rows(self) -> int | None:
         """The number of rows that the map must have; None for a map of an older job."""
         rows = self.guard.get("rows")
         return None if rows is None else int(rows)
+
+    @property
+    def made_at(self) -> int | None:
+        """The source's next transaction when the map was made; None for one that has none."""
+        return self.guard.get(MADE_AT) or self.guard.get("transaction")
 
     @property
     def kept_away(self) -> int:
@@ -76,10 +86,21 @@ def finding(tables: DatasetTables) -> Lookup[RowMap | None]:
         return None
     kind, guard, batch_id, full_at, distrusted, stands = rows[0]
     full_at = None if full_at is None else datetime.fromisoformat(full_at)
-    kind = ((guard or {}).get("map") or {}).get("kind", kind)
+    is_behind = BEHIND in (guard or {})
+    kind = guard[BEHIND] if is_behind else ((guard or {}).get("map") or {}).get("kind", kind)
     is_lost = kind is not None and not stands
     usable = None if kind is None or is_lost else MapKind(kind)
-    return RowMap(usable, guard or {}, batch_id or 0, full_at, read_distrusted(distrusted), is_lost)
+    return RowMap(usable, guard or {}, batch_id or 0, full_at, read_distrusted(distrusted), is_lost, is_behind)
+
+
+def behind(staged: Staged, rows: int, table: str, known: RowMap | None) -> Staged:
+    """Return a dataset of a batch that has merged by a change feed, so that its map, in `table`, is behind.
+
+    A job of an older version, which would take the map for one of all keys, sees none and reads all rows.
+    """
+    made_at = None if known is None else known.made_at
+    facts = {**(staged.guard or {}), "rows": rows, BEHIND: staged.map_kind, MADE_AT: made_at, "map": {"table": table}}
+    return replace(staged, map_kind=None, guard=facts)
 
 
 def maps_in_use(store: MergeStore) -> Query:
@@ -97,7 +118,8 @@ def current_tables(store: MergeStore, in_use: Rows) -> dict[str, str]:
 def has_its_usual_name(store: MergeStore, dataset: str) -> None:
     """Record that the dataset's map has its usual name again, with the next statement. The caller commits."""
     table = store.table(names.row_maps_table(store.stream.platform_name))
-    values = {"key": store.stream.key, "dataset": dataset}
+    usual = names.row_map_table(store.stream.platform_name, store.stream.store.name, dataset)
+    values = {"key": store.stream.key, "dataset": dataset, "usual": usual}
     store.later("leftovers.map_has_its_usual_name", values, row_maps=table)
 
 

@@ -14,6 +14,7 @@ from psycopg2 import sql
 import merge_jobs.sql
 from config_schema.errors import OptionMissing, UnknownName, ValueWrong
 from config_schema.model import (
+    ChangeFeed,
     Consistency,
     Cursor,
     Database,
@@ -53,11 +54,11 @@ TABLE = """
 """
 # Two COPYs run at once, in two threads.
 AT_ONCE = frozenset(["postgres_source.copy_out", "postgres_source.copy_since", "postgres_source.copy_keys"])
-MAPS = ("version_diff", "key_hash_diff", "row_map", "cursor")
+MAPS = ("version_diff", "key_hash_diff", "row_map", "cursor", "change_feed")
 SWEPT = Cursor("id", delete_sweep=0)
 # What the words of a step say that is only printed for a dataset with a cursor, or with another one than this.
 OF_CURSORS = (CURSOR_WORDS, DELETED_AT_WORDS, NO_DELETES_FOUND_WORDS)
-OF_TABLES = [name for name in STRATEGIES if name != "new_files"]
+OF_TABLES = [name for name in STRATEGIES if name not in ("new_files", "change_feed")]
 # What the words of a step say that does not happen in a batch which finds changes.
 UNUSUAL = (
     *("only in an audit", "where nothing is staged", "instead of that, where no dataset has changed"),
@@ -131,6 +132,8 @@ def run_names(monkeypatch):
         "merge_jobs.sources.postgres.source",
         "merge_jobs.strategies.version_diff",
         "merge_jobs.strategies.row_hashes",
+        "merge_jobs.strategies.change_feed",
+        "merge_jobs.sources.postgres.change_feed",
     ):
         monkeypatch.setattr(f"{module}.composed", noted)
     return seen
@@ -330,7 +333,7 @@ def test_outside_of_tests_an_unnamed_statement_is_logged_and_runs(monkeypatch, c
 @pytest.mark.parametrize("kind", Milestoning)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, kind):
-    case = merging(TABLE)
+    case = merging(TABLE, change_feed=ChangeFeed("changes"))
     stream, [dataset] = datasets_to_show(case.ecosystem, PLATFORM[kind], "Store1", "customers")
     # These add statements, and leave none out.
     dataset = replace(dataset, on_delete=OnDelete.KEEP, keep_changes=5, valid_from="word" if kind is FORENSIC else None)

@@ -35,6 +35,7 @@ CLASSES = {
     "column": model.Column,
     "table_index": model.TableIndex,
     "cursor": model.Cursor,
+    "change_feed": model.ChangeFeed,
     "file_options": model.FileOptions,
     "rest_auth": model.RestAuth,
     "rest_param": model.RestParam,

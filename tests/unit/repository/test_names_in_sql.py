@@ -34,6 +34,8 @@ ALLOWED = {
     "postgres_source.sql": A_PRODUCER_S,
     "producer.sql": "the simulator plays the producer, in a database of its own",
     "key_hash_diff.sql may_change_meanwhile": A_PRODUCER_S,
+    "change_feed.sql server": A_PRODUCER_S,
+    "change_feed.sql tables": A_PRODUCER_S,
     "batches.sql count_tables": SAYS_THAT_IT_STANDS,
     "operator_audit.sql has_reasons": SAYS_THAT_IT_STANDS,
     "stream_table.sql has_reasons": SAYS_THAT_IT_STANDS,

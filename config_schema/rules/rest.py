@@ -211,6 +211,9 @@ def _of_requests(at: str, auth: RestAuth | None, endpoint: RestEndpoint) -> Iter
         if OWN_HEADERS.fullmatch(header.name) or header.name.lower() in names["header"]:
             what = f"{header.name!r} is no header that a model can set"
             yield f"{at}.headers[{k}].name", what, "Leave it out; a login is auth of the source, with its secret"
+        elif not header.value.isascii() or header.value != header.value.strip():
+            what = "a header has letters of ASCII only, and no blank at its ends"
+            yield f"{at}.headers[{k}].value", what, "Write it without them"
         elif header.name.lower() in {one.name.lower() for one in endpoint.headers[:k]}:
             yield f"{at}.headers[{k}].name", f"{header.name!r} stands here twice", "Leave one of them out"
 

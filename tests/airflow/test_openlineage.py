@@ -231,6 +231,22 @@ DONE = MergeResult(
 )
 
 
+@pytest.mark.parametrize(
+    ("kind", "database", "named"),
+    [
+        ("rest", "/v2", ("https://shop:3306", "v2/customers")),
+        ("rest", "/", ("https://shop:3306", "customers")),
+        ("files", "/data/in", ("file", "/data/in/customers")),
+        ("files", "s3://bucket/in/", ("s3://bucket", "in/customers")),
+        ("mysql", "crm", ("mysql://shop:3306", "crm.customers")),
+    ],
+)
+def test_a_source_has_the_name_that_other_tools_give_it(kind, database, named):
+    from airflow_plugin.operators import openlineage
+
+    assert openlineage._name({**ORIGIN, "kind": kind, "database": database}, "customers") == named
+
+
 @pytest.fixture
 def store(airflow_here, new_database, monkeypatch):
     """A merge store whose last batch was of a producer on MySQL, and whose table has a column that left the model."""

@@ -13,16 +13,17 @@ from dlt.sources.helpers.rest_client import RESTClient, paginators
 from dlt.sources.helpers.rest_client.auth import APIKeyAuth, BearerTokenAuth, HttpBasicAuth
 
 from config_schema.errors import StreamFactoryError
-from config_schema.model import RestAuthType, RestEndpoint, RestPaginator, RestPaginatorType
+from config_schema.model import RestAuthType, RestEndpoint, RestKeyLocation, RestPaginator, RestPaginatorType
 from config_schema.model.rest import steps_of
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.sources.rest.errors import AnswerBroken, ListIncomplete
+from merge_jobs.sources.rest.errors import AnswerBroken, ApiNotReached, ListIncomplete
 from merge_jobs.sources.rest.http import ApiSession
 from merge_jobs.sources.rest.records import MISSING, value_at
 
 log = logging.getLogger(__name__)
 
 MOST_PAGES = 1_000_000
+MOST_EMPTY = 1000  # pages without a record, one after another
 SECONDS_BETWEEN_LINES = 10.0  # in the log
 NUMBER_EXPECTED = "there is no number of records at {path!r} of the answer"
 
@@ -47,7 +48,7 @@ def pages(
     client = RESTClient(
         session.base_url,
         headers={one.name: one.value for one in endpoint.headers},
-        auth=_login(place),
+        auth=_login(place, where),
         session=session,
         config=RuntimeConfiguration(),
     )
@@ -98,7 +99,7 @@ class _Checks:
         paginator = endpoint.paginator
         counts_records = paginator.total_path if paginator.type is RestPaginatorType.OFFSET else None
         self._totals = [path for path in (endpoint.total_records_path, counts_records) if path is not None]
-        self.page = self.records = 0
+        self.page = self.records = self._empty = 0
         self._last: Any = None  # the last answer's JSON
         self._on_last = 0
         self._total: int | None = None
@@ -119,6 +120,9 @@ class _Checks:
         self._check_totals(body, len(records))
         self.records += len(records)
         self._last, self._on_last = body, len(records)
+        self._empty = 0 if records else self._empty + 1
+        if self._empty > MOST_EMPTY:
+            raise self._incomplete(f"{MOST_EMPTY} pages before it have no records, and there is no end")
         return records
 
     def is_last(self, answer: Any) -> bool:
@@ -198,10 +202,17 @@ def _whole_number(value: Any) -> int | None:
     return None
 
 
-def _login(place: ConnectionInfo) -> Any:
+def _login(place: ConnectionInfo, where: str) -> Any:
+    """Return the login. Raises ApiNotReached for a secret that no header can have, as with the line's end of a file."""
     auth = place.auth
     if auth is None:
         return None
+    in_header = auth.type is RestAuthType.BEARER or (
+        auth.type is RestAuthType.API_KEY and auth.location is RestKeyLocation.HEADER
+    )
+    if in_header and not (place.password.isascii() and place.password.isprintable() and " " not in place.password):
+        what = "the token or key in the secret has a blank, the end of a line, or a letter that no header can have"
+        raise ApiNotReached(where, what, "Write it into the secret without them", retryable=False)
     match auth.type:
         case RestAuthType.BEARER:
             return BearerTokenAuth(token=place.password)

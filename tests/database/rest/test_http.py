@@ -5,17 +5,21 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from config_schema.errors import StreamFactoryError
 from config_schema.model import RestPaginator, RestPaginatorType
 from config_schema.tls import Tls
-from merge_jobs.sources.rest import addresses, http
+from merge_jobs.sources.rest import addresses, http, pages
 from merge_jobs.sources.rest.addresses import admitted_addresses
 from merge_jobs.sources.rest.errors import AnswerBroken, ApiNotReached, ListIncomplete, RecordRefused, ServerRefused
-from tests.database.rest.conftest import Answer, StandIn, person, straight_to, with_endpoint
+from tests.database.rest.conftest import BY_LINK, Answer, StandIn, person, straight_to, with_endpoint
 
 Type = RestPaginatorType
 OFFSET = RestPaginator(Type.OFFSET, limit=2, total_path="total")
@@ -334,3 +338,64 @@ def test_answers_packed_by_gzip_are_unpacked_and_bounded(source_of, api, monkeyp
     for promised in (-1, None):
         api.answers["/v2/people"] = lambda _, p=promised: Answer(b" " * ((1 << 20) + 1), promised=p)
         refused(source_of(api), AnswerBroken, "page 1: it has more than 1 MB")
+
+
+@pytest.mark.parametrize("word", ["geheim\n", "ge heim", "gehe\u00efm", "geheim\x00"])
+def test_a_secret_that_no_header_can_have_is_refused_without_being_shown(source_of, api, word):
+    source = source_of(api)
+    source.source.place = replace(source.source.place, password=word)
+    error = refused(source, ApiNotReached, "the token or key in the secret has a blank")
+    assert (error.retryable, api.asked) == (False, [])
+
+
+def test_pages_without_records_and_without_an_end_are_noticed(source_of, api, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_EMPTY", 5)
+    api.answers["/v2/people"] = lambda asked: {"results": [], **link(api, asked.number)}
+    refused(source_of(api), ListIncomplete, "page 6: 5 pages before it have no records, and there is no end")
+
+
+NAMES = ["id", "name", "amount", "born", "active", "details"]
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+    | st.sampled_from(["people", "?page=2", "//x", "http://[", "2024-02-30", "\ud800", "\0", "%zz", "http:", "/../"])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*NAMES, "full", ""]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+RECORDS = st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, VALUES)), max_size=2)
+ANSWERS = VALUES | st.fixed_dictionaries(
+    {"results": RECORDS}, optional=dict.fromkeys(["next_url", "total", "next", "pages", "more"], VALUES)
+)
+PAGINATORS = [BY_LINK, OFFSET, NUMBERED, MARKED, RestPaginator(Type.HEADER_LINK)]
+
+
+def test_no_answer_ends_in_anything_but_rows_or_an_error_of_ours(source_of, api, without_waits):
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        answers=st.lists(ANSWERS, min_size=1, max_size=3),
+        paginator=st.sampled_from(PAGINATORS),
+        selector=st.sampled_from(["results", "$"]),
+    )
+    def read(answers, paginator, selector):
+        left = iter(answers)
+        api.answers["/v2/people"] = lambda _: next(left, {"results": []})
+        source = source_of(api, with_endpoint(paginator=paginator, data_selector=selector, optional=("amount", "born")))
+        try:
+            source.read()
+        except StreamFactoryError as error:
+            refused.append(error.where)
+        finally:
+            source.source.close()
+
+    refused = []
+    read()
+    assert refused
+    assert {where.partition(": page")[0] for where in refused} == {"source /v2: dataset people"}

@@ -62,19 +62,19 @@ def no_library_output() -> Iterator[None]:
 
 
 @contextmanager
-def no_texts_in_shared_logs() -> Iterator[None]:
-    """End with exit code 1 on an error that no code foresees. In a log that others read its text is left out.
+def no_texts_in_shared_logs(*, always: bool = False) -> Iterator[None]:
+    """End with exit code 1 on an error that no code foresees. In a log that others read, or `always`, it has no text.
 
     It may hold a row's values, or what a producer's server says; so may that of an error in a thread. Whoever runs a
     command by hand sees both, as Python shows them.
     """
-    usual = threading.excepthook
-    if os.environ.get(SHARED_LOG_VARIABLE):
+    usual, is_shared = threading.excepthook, always or bool(os.environ.get(SHARED_LOG_VARIABLE))
+    if is_shared:
         threading.excepthook = _print_thread
     try:
         yield
     except Exception as error:
-        if not os.environ.get(SHARED_LOG_VARIABLE):
+        if not is_shared:
             raise
         _print_frames(error)
         sys.exit(1)

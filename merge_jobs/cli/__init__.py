@@ -15,7 +15,7 @@ def main() -> None:
     """Run the command; `merge` with plain options is read without typer, which takes long to import."""
     block_signals()
     keep_libraries_from_stderr()
-    with no_texts_in_shared_logs():
+    with no_texts_in_shared_logs(always=sys.argv[1:2] == ["merge"]):
         _run()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -33,7 +34,7 @@ def files_can_be_read(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield places that are no folder and no bucket, patterns that lead elsewhere, and options that do not fit."""
     for i, store in enumerate(ecosystem.datastores):
         at = f"datastores[{i}]"
-        if store.source.is_on_disk and store.source.database.startswith(OF_THE_SYSTEM):
+        if store.source.is_on_disk and _written(store.source.database).startswith(OF_THE_SYSTEM):
             what = f"{store.source.database!r} is a name that the system gives to files which have another one"
             yield f"{at}.source.database", what, "Write the path under which they are kept"
         if store.source.kind is SourceKind.FILES:
@@ -44,6 +45,11 @@ def files_can_be_read(ecosystem: Ecosystem) -> Iterator[Finding]:
             elif dataset.files is not None:
                 what = f"{store.name} is a {store.source.kind.value} database, which gives no files"
                 yield f"{at}.datasets[{j}].files", what, "Leave it out, or write kind: files in the datastore's source"
+
+
+def _written(path: str) -> str:
+    """Return a path without `..` and the like; two slashes at its beginning are one."""
+    return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def _of_store(at: str, store: Datastore) -> Iterator[Finding]:

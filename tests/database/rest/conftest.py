@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,6 +30,7 @@ from config_schema.model import (
 from config_schema.model.sql_types import long_name
 from config_schema.tls import Tls
 from merge_jobs.database.connections import place_of
+from tests.certificates import Authority
 from tests.database.merge.producers import read_from, with_written_truth
 
 BEARER = RestAuth(RestAuthType.BEARER)
@@ -95,13 +97,18 @@ class StandIn:
 
         self.server = Server((host, port), Handler)
         self.server.daemon_threads = True
-        self.host, self.port = host, self.server.server_address[1]
+        self.scheme, self.host, self.port = "http", host, self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
         self.thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    def has_tls(self, authority: Authority) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*authority.issue(self.host))
+        self.server.socket, self.scheme = context.wrap_socket(self.server.socket, server_side=True), "https"
 
     def database(self, **more: Any) -> Database:
         return Database(

@@ -19,6 +19,7 @@ from config_schema.tls import Tls
 from merge_jobs.sources.rest import addresses, http, pages
 from merge_jobs.sources.rest.addresses import admitted_addresses
 from merge_jobs.sources.rest.errors import AnswerBroken, ApiNotReached, ListIncomplete, RecordRefused, ServerRefused
+from tests.certificates import Authority
 from tests.database.rest.conftest import BY_LINK, Answer, StandIn, person, straight_to, with_endpoint
 
 Type = RestPaginatorType
@@ -318,6 +319,21 @@ def test_a_name_without_an_address_and_a_server_that_does_not_listen_may_help_la
 
 def test_a_server_without_tls_is_not_read_where_tls_is_wanted(source_of, api):
     assert not refused(source_of(api, tls=Tls.VERIFY_FULL), ApiNotReached, "no connection in TLS").retryable
+
+
+@pytest.mark.parametrize("tls", [None, Tls.REQUIRE, Tls.VERIFY_FULL])
+def test_only_a_server_with_a_certificate_of_the_ca_for_its_name_is_asked(source_of, api, tmp_path, tls):
+    ours, another = Authority(tmp_path, "ours"), Authority(tmp_path, "another")
+    api.has_tls(ours)
+    api.pages("/v2/people", [ONE], [TWO])
+    assert source_of(api, tls=tls, tls_ca=str(ours.ca)).read().count(b"\n") == 2
+    assert api.asked[-1].headers["authorization"] == "Bearer geheim"
+    api.asked.clear()
+    for of in ({"tls_ca": None}, {"tls_ca": str(another.ca)}, {"tls_ca": str(ours.ca), "host": "localhost"}):
+        error = refused(source_of(api, tls=tls, **of), ApiNotReached, "its certificate is not for this host")
+        assert not error.retryable
+    assert not refused(source_of(api, tls=tls, tls_ca="/no/such"), ApiNotReached, "the file with the CA").retryable
+    assert api.asked == []
 
 
 def test_answers_packed_by_gzip_are_unpacked_and_bounded(source_of, api, monkeypatch):

@@ -64,16 +64,25 @@ ORDER BY c.oid
 
 -- name: columns
 -- DROP and ADD of a column changes values and no row version, and so does a type that reads the same bits in another
--- way. The expression says what is generated, and how; a missing value comes with a number of its own.
-SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(coalesce(pg_catalog.jsonb_agg(
-        pg_catalog.jsonb_build_array(
+-- way. The expression says what is generated, and how; a missing value comes with a number of its own. Also a hash for
+-- each of the tables: partitions come and go.
+WITH of_leaf AS (
+    SELECT a.attrelid, pg_catalog.bool_or(a.attgenerated = 'v'::"char") AS is_virtual,
+        pg_catalog.string_agg(pg_catalog.jsonb_build_array(
             a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attcollation::bigint,
             pg_catalog.pg_get_expr(d.adbin, d.adrelid)
-        ) ORDER BY a.attrelid, a.attnum)::text, ''), 'UTF8')), 'hex'),
-    pg_catalog.bool_or(a.attgenerated = 'v'::"char")
-FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-    AND a.attname = ANY(%(columns)s::text[])
+        )::text, ', '::text ORDER BY a.attnum) AS described
+    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attname = ANY(%(columns)s::text[])
+    GROUP BY a.attrelid
+)
+SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+        coalesce('['::text || pg_catalog.string_agg(described, ', '::text ORDER BY attrelid) || ']'::text, ''), 'UTF8')), 'hex'),
+    pg_catalog.bool_or(is_virtual),
+    pg_catalog.jsonb_object_agg(attrelid::bigint::text, pg_catalog.substr(
+        pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(described, 'UTF8')), 'hex'), 1, 16))
+FROM of_leaf
 
 -- name: types
 -- Renaming an enum's label, or altering a composite type, changes values and no row version. That a column has another

@@ -102,7 +102,7 @@ SELECT coalesce(sum(versions), 0) FROM ds_digest WHERE {of_dataset}
 
 -- name: find_changed_blocks
 INSERT INTO ds_changed_block
-SELECT {dataset}, leaf, block, d.leaf IS NULL, d.versions, d.young
+SELECT {dataset}, leaf, block, d.leaf IS NULL, d.versions, CASE WHEN m.leaf IS NULL THEN d.versions ELSE d.young END
 FROM (SELECT * FROM ds_digest WHERE {of_dataset}) d FULL JOIN {map} m USING (leaf, block)
 WHERE (d.versions, d.digest) IS DISTINCT FROM (m.versions, m.digest)
 

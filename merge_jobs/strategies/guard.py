@@ -38,6 +38,7 @@ FACTS = {
     "columns": "the table's columns were changed",
     "types": "a type of the table was changed",
 }
+OF_LEAVES = frozenset(["leaves", "files", "columns"])  # facts that differ where partitions have come or gone
 POSITIONS = {
     "wal": "the source's log is behind where it was",
     "transaction": "the source's transactions are behind where they were",
@@ -71,12 +72,28 @@ class TableState:
 def broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Return why a map of row versions made under the facts `before` is not valid `now`; None if it is."""
     for fact, reason in FACTS.items():
-        if before.get(fact) != now.get(fact):
+        if before.get(fact) != now.get(fact) and not (fact in OF_LEAVES and _other_leaves_only(before, now)):
             return reason
     for position, reason in POSITIONS.items():
         if before[position] > now[position]:
             return reason
     return None
+
+
+def _other_leaves_only(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether tables with rows have come or gone, and those that stayed are as they were.
+
+    All rows of one that has come are new, as the map has none of it, and those of one that has gone are gone.
+    """
+    were, are = _leaves_of(before), _leaves_of(now)
+    stayed = were.keys() & are.keys()
+    return were.keys() != are.keys() and bool(stayed) and all(were[leaf] == are[leaf] for leaf in stayed)
+
+
+def _leaves_of(facts: Mapping[str, Any]) -> dict[int, tuple[Any, Any]]:
+    """Return the file and the columns of each table with rows; none if the facts are of an older job."""
+    columns = facts.get("leaf_columns")
+    return {} if columns is None else dict(zip(facts["leaves"], zip(facts["files"], columns, strict=True), strict=True))
 
 
 def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
@@ -165,7 +182,7 @@ def table_state(dataset: Dataset, server: tuple[Any, ...] | None, table: TableLo
     """Return the state of a dataset's table from what the looks have found."""
     *facts, wal, transaction, block_size, age = server or NO_SERVER
     found, oids = table.leaves, [oid for oid, *_ in table.leaves]
-    (of_columns, virtual), (of_types, unstable), array_key = table.columns, table.types, table.array_key
+    (of_columns, virtual, by_leaf), (of_types, unstable), array_key = table.columns, table.types, table.array_key
     names = ("system", "timeline", "started", "stats_reset", "server_version", "database")
     state_facts = {
         "model": _fingerprint(dataset),
@@ -174,6 +191,7 @@ def table_state(dataset: Dataset, server: tuple[Any, ...] | None, table: TableLo
         "leaves": oids,
         "files": [filenode for *_, filenode, _, _, _ in found],
         "columns": of_columns,
+        "leaf_columns": [(by_leaf or {}).get(str(oid)) for oid in oids],
         "types": of_types,
         "wal": wal,
         "transaction": transaction,

@@ -40,7 +40,6 @@ CASES = {
            ALTER TABLE t RENAME TO old; ALTER TABLE u RENAME TO t""",
         ANOTHER,
     ),
-    "a child that inherits": ("CREATE TABLE child () INHERITS (t); INSERT INTO child VALUES (1000, 'c')", ANOTHER),
 }
 
 
@@ -92,14 +91,17 @@ INSERT INTO t SELECT n, 'w' FROM generate_series(1, 199) n
 def test_partitions_that_come_and_go(merging, kind):
     case = merging(PARTITIONED)
     case.merge(kind)
-    for change in (
-        "CREATE TABLE t3 PARTITION OF t FOR VALUES FROM (200) TO (300); INSERT INTO t VALUES (200, 'w')",
-        "ALTER TABLE t DETACH PARTITION t2",
-        "VACUUM FULL t11",
+    for change, strategy in (
+        (
+            "CREATE TABLE t3 PARTITION OF t FOR VALUES FROM (200) TO (300); INSERT INTO t VALUES (200, 'w')",
+            "version_diff",
+        ),
+        ("ALTER TABLE t DETACH PARTITION t2", "version_diff"),
+        ("VACUUM FULL t11", "full"),
     ):
         run_outside_of_transactions(case, change)
         done = case.merge(kind, allow_deletes=True).datasets["t"]
-        assert done.strategy == "full", change
+        assert done.strategy == strategy, change
         # A row goes to another partition, and one back into its place.
         case.execute("DELETE FROM t WHERE id = 60; UPDATE t SET id = 60, word = word || '.' WHERE id = 40")
         case.execute("INSERT INTO t VALUES (40, 'new')")

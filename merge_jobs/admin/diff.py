@@ -43,6 +43,7 @@ from merge_jobs.strategies.bulk_copy import read_into
 from merge_jobs.strategies.cursor import deleted_at
 from merge_jobs.strategies.rejected_keys import refuse_bad_keys
 from merge_jobs.strategies.rejected_values import refusals_named
+from merge_jobs.strategies.row_map_load import keep_unlisted
 from merge_jobs.stream import Stream
 
 SESSION = "diff"  # in place of a run id, where another command says who holds the stream
@@ -223,6 +224,8 @@ def _compare(tables: DatasetTables, source: Source, limit: int, has_erased: bool
         rows = read_into(tables, source, made, "diff.copy_source")
     kept_away = erased_keys.keep_away(tables, sql.Identifier(SOURCE)) if has_erased else 0
     rows -= kept_away
+    if not tables.dataset.source_lists_all:
+        rows += keep_unlisted(tables, existing, made, sql.Identifier(SOURCE))
     if (column := deleted_at(tables)) is not None:
         of = {"loaded": sql.Identifier(SOURCE), "deleted_at": sql.Identifier(column)}
         rows -= tables.run("cursor.leave_out_deleted", None, **of).rowcount

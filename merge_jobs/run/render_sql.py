@@ -322,7 +322,9 @@ class _Shown:
                 "merge_title": sql.Identifier(self.tables.merge_name),
             }
         if file in ("live", "forensic"):
-            return {"kept": sql.SQL(", ").join(sql.Identifier(column.name) for column in self.dataset.columns)}
+            loaded = self.tables.store.table(self.tables.staging_name)
+            kept = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.dataset.columns)
+            return {"loaded": loaded, "kept": kept}
         if file == "cursor":
             return {} if self.dataset.cursor is None else cursors.shown_parts(self.dataset)
         comma, schema = sql.SQL(", "), self.stream.store.source.schema

@@ -22,8 +22,8 @@ WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW(
 
 -- name: keep_unlisted
 -- Rows that the source does not list are taken for its own as they are: it has not said that they are gone.
-INSERT INTO {staging} ({kept}) SELECT {kept} FROM {merge} m
-WHERE true{and_in_source} AND NOT EXISTS (SELECT FROM {staging} s WHERE {key_equal})
+INSERT INTO {loaded} ({kept}) SELECT {kept} FROM {merge} m
+WHERE true{and_in_source} AND NOT EXISTS (SELECT FROM {loaded} s WHERE {key_equal})
 
 -- name: find_changes
 -- The same where only some rows are staged: all that may have changed, with the keys that are gone.

@@ -12,7 +12,7 @@ from psycopg2 import sql
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.erased_keys import keep_away, keep_away_from_map
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, merge_table
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, merge_table
 from merge_jobs.strategies import key_hash_diff, version_diff
 from merge_jobs.strategies.bulk_copy import read_into
 from merge_jobs.strategies.cursor import (
@@ -75,17 +75,20 @@ CURSOR_WANTED: Condition[Staging] = Condition(CURSOR_WORDS, lambda state: state.
 DELETED_AT: Condition[Staging] = Condition(DELETED_AT_WORDS, lambda state: deleted_at(state.tables) is not None)
 
 
-def _keep_unlisted(state: Staging) -> None:
-    """Stage the rows of the merge table whose keys the source does not list."""
-    tables = state.tables
-    existing = merge_table(tables)
-    if existing is None:
-        return
-    columns = [name for name in state.made.columns if name in existing.columns]
+def keep_unlisted(tables: DatasetTables, existing: DescribedTable, made: DescribedTable, loaded: sql.Composable) -> int:
+    """Add the rows of the merge table whose keys the source does not list to the loaded ones; return how many."""
+    columns = [name for name in made.columns if name in existing.columns]
     kept = sql.SQL(", ").join(map(sql.Identifier, columns))
-    number = tables.run(".keep_unlisted", kept=kept).rowcount
-    state.rows, state.staged = state.rows + number, state.staged + number
+    number = tables.run(".keep_unlisted", kept=kept, loaded=loaded).rowcount
     log.info("%s: %d rows are not listed by the source, and stay", tables.where, number)
+    return number
+
+
+def _keep_unlisted(state: Staging) -> None:
+    tables, existing = state.tables, merge_table(state.tables)
+    if existing is not None:
+        number = keep_unlisted(tables, existing, state.made, tables.store.table(tables.staging_name))
+        state.rows, state.staged = state.rows + number, state.staged + number
 
 
 KEEP_UNLISTED = (

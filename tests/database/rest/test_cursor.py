@@ -18,6 +18,7 @@ from config_schema.model import (
     RestPaginator,
     RestPaginatorType,
 )
+from merge_jobs.admin.diff import compare
 from merge_jobs.run.ingest import StrategyOption
 from merge_jobs.run.render_sql import datasets_to_show, rendered_sql
 from merge_jobs.sources import Since
@@ -92,6 +93,27 @@ def test_only_what_has_changed_is_asked_for_and_nothing_is_deleted_for_not_being
     assert sorted((row[1], row[4]) for row in rows.values()) == [("a", None), ("c", "c"), ("d", "d")]
     assert counts(case, of) == ("cursor", 0, 0, 0, 3)
     assert events.asked[4:] == [None, None, "2026-01-02T03:06:00Z"]
+
+
+@pytest.mark.parametrize("of", Milestoning)
+def test_a_comparison_is_of_what_the_endpoint_lists(of_api, api, of):
+    case, events = of_api(api, EVENTS), Events(api)
+    for number in (1, 2, 3):
+        events.put(number, "a", number)
+    counts(case, of)
+    del events.records[0]
+    events.put(2, "b", 4)
+    events.put(4, "d", 5)
+    job = case.job(of)
+    found = compare(job.store, job.source, job.stream, job.stream.datasets, 10).datasets["events"]
+    assert sorted((key.difference.value, str(key.key)) for key in found.keys) == [
+        ("different", "{'id': '2'}"),
+        ("only_in_source", "{'id': '4'}"),
+    ]
+    counts(case, of)
+    job = case.job(of)
+    found = compare(job.store, job.source, job.stream, job.stream.datasets, 10).datasets["events"]
+    assert found.keys == ()
 
 
 def test_records_that_the_api_marks_as_deleted_are_gone_whatever_a_batch_reads(of_api, api):

@@ -26,6 +26,9 @@ ENVIRONMENT_VARIABLE = "DAGFACTORY_ENVIRONMENT"  # of the model, for commands an
 TERMINATION_MESSAGE_VARIABLE = "DATASURFACE_TERMINATION_MESSAGE_PATH"
 
 
+LAKE_NAME_BYTES = 200  # of a folder, with room for what file systems add
+
+
 def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> str:
     """Return the name if it has at most `limit` bytes of UTF-8, otherwise its start, `joint` and a hash of the name."""
     encoded = name.encode()
@@ -350,6 +353,19 @@ def archive_schema(platform: str) -> str:
 def merge_table(platform: str, store: str, dataset: str) -> str:
     """Return the name of a dataset's merge table."""
     return shortened(f"{platform}_{store}_{dataset}_merge")
+
+
+def lake_table(store: str, dataset: str, kind: str) -> str:
+    """Return the name of a dataset's table in a lake, `versions` or `closings`: small letters, digits and `_`.
+
+    It is a folder's too, and some tools there know no other letters.
+    """
+    name = f"{store}_{dataset}_{kind}"
+    plain = re.sub(r"[^a-z0-9_]", "_", name.lower())
+    if plain == name.lower():
+        return shortened(plain, LAKE_NAME_BYTES)
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return shortened(f"{plain}_{digest}", LAKE_NAME_BYTES)
 
 
 def staging_table(platform: str, store: str, dataset: str, number: int = 1) -> str:

@@ -19,6 +19,7 @@ from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 from config_schema import names
 from config_schema.model import DELETED_COLUMN, VALID_COLUMNS, Milestoning
 from config_schema.model.sql_types import widens
+from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.together import Lookup, beside, in_step
 from merge_jobs.errors import StillUsed, StoreMismatch, TablesHeld
 from merge_jobs.stores.postgres import as_of, row_maps, valid_times
@@ -29,10 +30,12 @@ from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import (
     BATCH_COLUMNS,
+    COLUMNS,
     DatasetTables,
     DescribedTable,
     describing,
     finding_merge_table,
+    merge_comment,
 )
 from merge_jobs.views.detach import views_aside
 
@@ -52,6 +55,30 @@ class TypesNarrowed(StoreMismatch):
         both = "; ".join(f"{name} is {old} in the table, {new} in the model" for name, (old, new) in types.items())
         todo = "Take the model back, or change the table to fit; nothing was merged"
         super().__init__(where, f"it does not fit the model: {both}", todo)
+
+
+class ChangedInLake(StoreMismatch):
+    """The model gives a dataset other columns or types than its tables in the lake have, which cannot follow yet.
+
+    Change the model back, or give the dataset another name: it is then loaded as a new one.
+    """
+
+    code = "DF5229"
+
+    def __init__(self, where: str, columns: list[str]) -> None:
+        self.columns = columns
+        what = f"the model has changed in {', '.join(columns)}, and tables in a lake do not follow a changed model yet"
+        super().__init__(where, what, "Take the model back, or give the dataset another name: its rows are then loaded")
+
+
+def refuse_change_in_lake(tables: DatasetTables, existing: DescribedTable) -> None:
+    """Raise ChangedInLake if the tables in the lake were made for other columns or types."""
+    was, now = parsed_comment(existing.comment).get(COLUMNS), merge_comment(tables)[COLUMNS]
+    if was != now:
+        names_of = [name for name, _ in [*(was or []), *now]]
+        pairs = [dict(columns or []) for columns in (was, now)]
+        differing = [name for name in dict.fromkeys(names_of) if pairs[0].get(name) != pairs[1].get(name)]
+        raise ChangedInLake(f"{tables.where}: table {tables.merge_name}", differing or ["the order of its columns"])
 
 
 @dataclass(frozen=True)
@@ -74,6 +101,9 @@ def drift(tables: DatasetTables, existing: DescribedTable, modelled: DescribedTa
 
     Raises TypesNarrowed with both definitions of every column that cannot be widened to the model's type.
     """
+    if tables.in_lake:
+        refuse_change_in_lake(tables, existing)
+        return Drift({}, {}, ())
     batch = dict(BATCH_COLUMNS) if tables.milestoning is Milestoning.FORENSIC else {}
     flag = {DELETED_COLUMN: "integer"} if tables.dataset.keeps_deleted else {}
     if valid_times.are_from_column(tables):

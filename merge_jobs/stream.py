@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import OptionMissing, UnknownName, ValueWrong, choose_from
+from config_schema.errors import CommandWrong, OptionMissing, UnknownName, ValueWrong, choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Milestoning, Platform
 from config_schema.model.plain_data import plain
 from config_schema.model.quality import Reference
@@ -29,6 +29,11 @@ class Stream:
     def platform_name(self) -> str:
         """The platform's name in tables and DAG ids."""
         return names.platform_name(self.platform.name)
+
+    @property
+    def in_lake(self) -> bool:
+        """Whether the rows are merged into a lake; merge tables then have their keys only."""
+        return self.platform.lake is not None
 
     def __str__(self) -> str:
         return f"{self.platform.name} {self.key}"
@@ -76,6 +81,26 @@ class Stream:
         origin = [source.kind.value, source.host, source.port, source.database, source.schema]
         described = json.dumps([self.platform.milestoning.value, origin, of_datasets])
         return hashlib.sha256(described.encode()).hexdigest()
+
+
+class NotInLake(CommandWrong):
+    """A command works on merge tables, and the platform's rows are in a lake.
+
+    Read the lake with the views of dagfactory runs sql duckdb.
+    """
+
+    code = "DF5306"
+
+    def __init__(self, stream: Stream, command: str) -> None:
+        self.command = command
+        todo = "Read the lake itself: dagfactory runs sql duckdb prints the views"
+        super().__init__(f"{stream}", f"{command} is not to be had for rows in a lake", todo)
+
+
+def refuse_in_lake(stream: Stream, command: str) -> None:
+    """Raise NotInLake if the stream's rows are in a lake."""
+    if stream.in_lake:
+        raise NotInLake(stream, command)
 
 
 def stream_of(
@@ -144,6 +169,7 @@ def with_tables(stream: Stream, tables: Tables, ecosystem: Ecosystem) -> Stream:
     """
     if tables is Tables.OWN:
         return stream
+    refuse_in_lake(stream, "migrate shadow")
     name = names.shadow_store(stream.store.name)
     if any(store.name == name for store in ecosystem.datastores):
         raise ValueWrong("--tables", tables.value, f"would use the tables of the datastore {name!r}", "Rename it")

@@ -76,15 +76,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         slack_credential_secret_name=platform.slack_credential,
         source_credential_secret_names=tuple(sorted({source.credential for source in sources})),
         source_hosts=tuple(sorted({f"{source.host}:{source.port}" for source in sources if not source.is_on_disk})),
-        source_files=tuple(
-            sorted(
-                {
-                    source.database if source.kind is SourceKind.SQLITE else source.database.rstrip("/") + "/"
-                    for source in sources
-                    if source.is_on_disk and source.database[:1] == "/"
-                }
-            )
-        ),
+        source_files=tuple(sorted(_files(platform, sources))),
         source_credential_hosts=_hosts_by_credential(sources),
         schedule=platform.schedule,
         schedule_assets=tuple(sorted({asset for config in configs for asset in config.schedule_assets})),
@@ -95,6 +87,16 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         time_slice_seconds=streams.time_slice_seconds,
         runners=(platform.runner.value,),
     )
+
+
+def _files(platform: Platform, sources: Iterable[Database]) -> set[str]:
+    """Return the files that the platform's jobs read, and folders of files, or of a lake, with / at their end."""
+    found = {
+        source.database if source.kind is SourceKind.SQLITE else source.database.rstrip("/") + "/"
+        for source in sources
+        if source.is_on_disk and source.database[:1] == "/"
+    }
+    return found if platform.lake is None else {*found, platform.lake.warehouse.removeprefix("file://") + "/"}
 
 
 def _hosts_by_credential(sources: Iterable[Database]) -> dict[str, tuple[str, ...]]:

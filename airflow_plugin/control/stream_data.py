@@ -20,6 +20,7 @@ from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
 
 STATEMENTS = SqlFile(__file__)
+LAKE = "lake"  # in the comment of a table: where the rows are
 LOCK_MILLISECONDS = "10000"
 _Consumed = tuple[str, ...]
 FUNCTIONS = {"integer": "drop_function_at_batch", "timestamp with time zone": "drop_function_at_time"}
@@ -37,6 +38,20 @@ class JobOnStream(StreamFactoryError):
     def __init__(self, stream_key: str) -> None:
         self.stream_key = stream_key
         super().__init__(f"stream {stream_key}", "a job is running on it", "Do it again when that has ended")
+
+
+class StreamInLake(StreamFactoryError):
+    """The data of a stream cannot be dropped by this command, because its rows are in a lake.
+
+    Leave the stream retired; its tables in the lake can be dropped with the tools of the lake.
+    """
+
+    code = "DF2007"
+
+    def __init__(self, stream_key: str) -> None:
+        self.stream_key = stream_key
+        todo = "Leave it retired: nothing reads or writes its tables any more"
+        super().__init__(f"stream {stream_key}", "its rows are in a lake, where this command drops nothing", todo)
 
 
 @dataclass
@@ -63,7 +78,7 @@ def stream_data(
 ) -> dict[str, StreamData]:
     """Return what each of these streams has in the schema, in the archive and in consumers' schemas.
 
-    With a `dataset` only what is of that; not `archived` leaves the archive out.
+    With a `dataset` only what is of that; not `archived` leaves the archive out. Raises StreamInLake.
     """
     found = {key: StreamData() for key in stream_keys}
     owners: dict[tuple[str, str], StreamData] = {}
@@ -71,6 +86,8 @@ def stream_data(
     for schema, name, size, comment in session.run(STATEMENTS["tables"], {"schemas": schemas}):
         one = _of_stream(session, found, comment, dataset)
         if one is not None:
+            if LAKE in parsed_comment(comment):
+                raise StreamInLake(str(parsed_comment(comment).get("stream")))
             one.tables.append((schema, name))
             one.bytes += size
             owners[schema, name] = one

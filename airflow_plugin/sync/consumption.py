@@ -55,7 +55,7 @@ def _views(
 ) -> Iterator[tuple[tuple[str, ...], View]]:
     workspaces = {one.name: one for one in model.ecosystem.workspaces}
     for mapping in model.mappings:
-        if platform.name not in mapping.serving:
+        if platform.name not in mapping.serving or platform.lake is not None:
             continue
         workspace = workspaces[mapping.workspace]
         group = next(one for one in workspace.dataset_groups if one.name == mapping.dsg_name)

@@ -73,6 +73,9 @@ def _on_tables(was: Consumption, is_: Consumption, platform: str, loaded: Collec
         if before != dataset:
             if table in loaded:
                 yield from _on_columns(table, before, dataset)
+                if before.columns != dataset.columns and is_.platform is not None and is_.platform.lake is not None:
+                    what = "its rows are in a lake, whose tables do not follow a changed model: its batches fail"
+                    yield Effect(EffectKind.TABLE, Sign.CHANGED, table, what)
                 yield from _on_history(table, before, dataset, is_.platform)
                 yield from _on_indexes(table, before, dataset)
             yield from _on_checks(key, before, dataset)
@@ -86,6 +89,10 @@ def _on_merge_store(before: Platform, after: Platform) -> Iterator[Effect]:
     if where[0] != where[1]:
         what = f"was {where[0]}: every stream begins there with a first load, unless its tables are moved"
         yield Effect(EffectKind.TABLE, Sign.CHANGED, where[1], what)
+    if before.lake != after.lake:
+        was, is_ = ("no lake" if one.lake is None else one.lake.warehouse for one in (before, after))
+        what = f"{was} becomes {is_}: no merge table can follow, and batches fail"
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, after.name, what)
     if before.milestoning is not after.milestoning:
         what = (
             f"{before.milestoning.value} becomes {after.milestoning.value}: no merge table can follow, and batches fail"

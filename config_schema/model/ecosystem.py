@@ -110,6 +110,20 @@ class Database:
         return self.kind is SourceKind.SQLITE or (self.kind is SourceKind.FILES and self.database.startswith("/"))
 
 
+DEFAULT_CATALOG = "lake"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where a platform's data is, if it is in Iceberg tables: the platform's database then only says what is there.
+
+    The catalogue is in that database, as the JDBC catalogues of Spark and Trino have it.
+    """
+
+    warehouse: str  # file:///folder, the same for jobs and readers
+    catalog: str = DEFAULT_CATALOG  # the catalogue's name, which is the same for all who use it
+
+
 @dataclass(frozen=True)
 class GitRepository:
     """The repository of the model; `credential` names the secret with the token (a local path needs none)."""
@@ -359,6 +373,7 @@ class Platform:
     owner: str | None = None  # the team: its too is what the mapping assigns, and DAGs whose streams name nobody
     shared_with: tuple[str, ...] = ()  # teams whose parts may name its namespace, its databases and its secrets too
     environments: tuple[PlatformOverride, ...] = ()  # what it has instead in some of the ecosystem's environments
+    lake: Lake | None = None  # where the merged data is; none: in merge tables of the merge store
 
 
 @dataclass(frozen=True)

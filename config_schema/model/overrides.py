@@ -32,6 +32,14 @@ class RepositoryOverride:
 
 
 @dataclass(frozen=True)
+class LakeOverride:
+    """Another warehouse of a platform's lake, or another name of its catalogue."""
+
+    warehouse: str | None = None
+    catalog: str | None = None
+
+
+@dataclass(frozen=True)
 class DatastoreOverride:
     """What a datastore has instead in the environment `name`."""
 
@@ -53,3 +61,4 @@ class PlatformOverride:
     consumer_db: DatabaseOverride | None = None
     consumer_reader: str | None = None
     slack_credential: str | None = None
+    lake: LakeOverride | None = None

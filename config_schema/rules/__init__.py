@@ -14,6 +14,7 @@ from config_schema.rules import (
     environments,
     feeds,
     files,
+    lakes,
     mapping,
     names,
     platforms,
@@ -108,6 +109,11 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."
     ),
+    lakes.lakes_can_be_had: Rule(
+        "DF1434",
+        "A platform with a `lake` has `runner: process` and no `consumer_db`; an environment with another merge store "
+        "has another warehouse.",
+    ),
 }
 # What a platform's part of a model may break though the model does not.
 OF_THE_WHOLE = frozenset([mapping.history_options_have_a_history])
@@ -134,6 +140,11 @@ OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Find
         "DF1420",
         "The time between two runs of a platform is never longer than the `latency_seconds` of its groups; not checked "
         "for streams that only assets or people start.",
+    ),
+    lakes.lakes_hold_their_datasets: Rule(
+        "DF1435",
+        "A dataset that is assigned to a platform with a `lake` comes from PostgreSQL, has types that Iceberg has too, "
+        "and asks for nothing that lakes do not have yet.",
     ),
     consumption.deprecated_data_is_not_used: Rule(
         "DF1421",

@@ -57,6 +57,20 @@ class AlreadyThere(StoreMismatch):
         super().__init__(f"stream {stream}: table {table}", what, "Restore or drop the older one")
 
 
+class LakeStays(StreamFactoryError):
+    """Merge tables of a platform with a lake cannot be archived: its rows are in the lake.
+
+    Leave the streams retired; their rows stay in the lake.
+    """
+
+    code = "DF5307"
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        todo = "Leave the streams retired: nothing reads or writes their tables any more"
+        super().__init__(platform, "the platform's rows are in a lake, which is not archived", todo)
+
+
 class ArchiveAction(Enum):
     """What to do with the tables; the value is the past participle, for messages."""
 
@@ -100,11 +114,16 @@ class Archive:
             execute(cursor, name, parts, {})
 
     def tables(self, schema: str) -> dict[str, dict[str, int]]:
-        """Return the platform's tables in a schema: for each stream, its tables and their sizes in bytes."""
+        """Return the platform's tables in a schema: for each stream, its tables and their sizes in bytes.
+
+        Raises LakeStays.
+        """
         found: dict[str, dict[str, int]] = {}
         for table, size, comment in self.rows("archive.tables_of_ours", {"schema": schema}):
             owner = parsed_comment(comment)
             if owner.get("platform") == self.platform and "stream" in owner:
+                if "lake" in owner:
+                    raise LakeStays(self.platform)
                 found.setdefault(str(owner["stream"]), {})[table] = size
         return found
 

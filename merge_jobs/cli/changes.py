@@ -21,6 +21,7 @@ from merge_jobs.errors import StoreMismatch
 from merge_jobs.process.memory_limit import limit_memory
 from merge_jobs.run.flags import mapped_model_of, store_place, stream_model_of
 from merge_jobs.run.render_sql import datasets_among, datasets_to_show
+from merge_jobs.stream import refuse_in_lake
 
 MOST_KEYS = 100
 
@@ -73,6 +74,7 @@ def changes(
             ingested = sorted(sink.dataset for sink in own.served if sink.datastore == store)
             stream, datasets = datasets_among(own.ecosystem, platform, store, dataset, ingested)
             seen = Workspace.may_see
+        refuse_in_lake(stream, "runs changes")
         found = changes_of(
             store_place(places.merge_store, stream.platform.merge_store),
             stream,

@@ -28,6 +28,7 @@ from merge_jobs.process.shutdown import ended_by_signals, raised_at_once
 from merge_jobs.run.flags import mapped_model_of, store_place
 from merge_jobs.run.render_sql import datasets_to_show
 from merge_jobs.run.source_policy import admits_private, admitted_source, check_credential, check_source_host
+from merge_jobs.stream import refuse_in_lake
 
 MOST_KEYS = 1000
 DIFFERS = 3
@@ -66,6 +67,7 @@ def diff(
         source = admitted_source(stream.store.source, hosts)
         if places.of_model.git is not None:
             check_credential(source, source_credential)
+        refuse_in_lake(stream, "runs diff")
         found = compare(
             store_place(places.merge_store, stream.platform.merge_store),
             place_of(source, source_credential, admits_private=admits_private(source, hosts)),

@@ -18,6 +18,7 @@ from merge_jobs.cli.options import AskedBy, LockWait, Option, Places, PlatformNa
 from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import model_of, store_place
 from merge_jobs.run.render_sql import datasets_to_show
+from merge_jobs.stream import refuse_in_lake
 
 STANDARD_INPUT = "-"
 
@@ -69,6 +70,7 @@ def erase(
         ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         stream, (of, *_) = datasets_to_show(ecosystem, platform, store, dataset)
         wanted = None if keys is None else _read(keys, of)
+        refuse_in_lake(stream, "runs erase")
         place = store_place(places.merge_store, stream.platform.merge_store)
         if lift:
             lifted = erasure.lift(place, stream, of, wanted, lock_wait, by, reason)

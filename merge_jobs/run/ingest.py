@@ -145,9 +145,10 @@ def _read(state: Ingesting, datasets: Sequence[Dataset], wanted: StrategyOption,
     """Stage some datasets, each with the strategy that suits what is known of it."""
     chosen = [_choose(state, dataset, wanted, audit) for dataset in datasets]
     done: dict[str, Staged] = {}
+    in_lake = state.store.stream.in_lake
     for strategy in dict.fromkeys(how.strategy for _, how in chosen):
         of_strategy = [one for one in chosen if one[1].strategy == strategy]
-        is_small = strategy_named(strategy).together
+        is_small = strategy_named(strategy, in_lake=in_lake).together
         together = [one for one in of_strategy if is_small(one[0])]
         alone = [[one] for one in of_strategy if not is_small(one[0])]
         for some in [together, *alone] if together else alone:
@@ -220,18 +221,18 @@ def _staged(ingesting: Ingesting, some: Sequence[tuple[Reading, ChosenStrategy]]
     store.progress.enter(Phase.READING, readings[0].tables.name)
     hows = [how for _, how in some]
     try:
-        reads = strategy_named(hows[0].strategy).stage(readings, each)
+        reads = strategy_named(hows[0].strategy, in_lake=store.stream.in_lake).stage(readings, each)
     except Doubt as doubt:
         hows = [ChosenStrategy("full", str(doubt), how.map_kind) for how in hows]
         for reading in readings:
             log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, doubt)
             perform(DOUBT_STEPS, reading)
-        reads = strategy_named("full").stage(readings, each)
+        reads = strategy_named("full", in_lake=store.stream.in_lake).stage(readings, each)
     for number, (reading, read) in enumerate(zip(readings, reads, strict=True)):
         if read.instead is not None:
             log.info("%s batch %d: full: %s", reading.tables.where, reading.batch_id, read.instead)
             hows[number] = ChosenStrategy("full", read.instead, hows[number].map_kind)
-            (reads[number],) = strategy_named("full").stage([reading], each)
+            (reads[number],) = strategy_named("full", in_lake=store.stream.in_lake).stage([reading], each)
     ingesting.untouched |= {
         reading.tables.name for reading, read in zip(readings, reads, strict=True) if read.is_untouched
     }
@@ -336,6 +337,8 @@ def _look_at_source(state: Ingesting) -> None:
 
 def _pipes_wanted(state: Ingesting) -> dict[Dataset, int]:
     """Return how many pipes each of the tables wants that are loaded for the first time, of those that want several."""
+    if state.store.stream.in_lake:  # what is staged there is compared in the transaction that has staged it
+        return {}
     new = [dataset for dataset in state.store.stream.datasets if not state.merged[dataset.name]]
     wanted = {dataset: pipes_wanted(state.sights.get(dataset.name), state.load) for dataset in new}
     return {dataset: pipes for dataset, pipes in wanted.items() if pipes > 1}

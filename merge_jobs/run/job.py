@@ -28,6 +28,7 @@ from merge_jobs.run.feed import StreamFeed
 from merge_jobs.run.ingest import ingest
 from merge_jobs.run.merge import DROP_STEPS, Merging, merge_datasets, write_result
 from merge_jobs.sources.postgres.change_feed import FeedSession
+from merge_jobs.stores.lake import writing as lake
 from merge_jobs.stores.postgres import (
     batches,
     cursors,
@@ -103,6 +104,8 @@ class Run:
             store.session.pace = None if limit is None else Pace(limit, shutdown.pause)
             with store, shutdown.cancelling(store.session.cancel), contextlib.ExitStack() as reporters:
                 migrations.run_missing_migrations(store)
+                if job.stream.in_lake:
+                    lake.prepare(store)
                 if not job.options.dry_run:  # which leaves nothing, and so says nothing in a table
                     reporters.enter_context(reporting(store))
                 store.progress.enter(Phase.WAITING)

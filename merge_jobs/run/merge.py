@@ -77,7 +77,7 @@ def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
         staged, tables = done.staged, done.tables
         state.store.progress.enter(Phase.MERGING, dataset.name)
         try:
-            strategy_named(staged.strategy).apply(done)
+            strategy_named(staged.strategy, in_lake=tables.in_lake).apply(done)
         except psycopg2.Error as error:
             raise database_failed(error, f"{state.store.where}: dataset {dataset.name}") from error
         seconds = staged.seconds + compared + time.monotonic() - began
@@ -104,7 +104,8 @@ def _compare(state: Merging, applying: Mapping[str, Applying]) -> float:
     """Compare what is staged with the merge tables, by strategy; return the seconds that a dataset took of that."""
     began = time.monotonic()
     for strategy in dict.fromkeys(done.staged.strategy for done in applying.values()):
-        strategy_named(strategy).compare([done for done in applying.values() if done.staged.strategy == strategy])
+        some = [done for done in applying.values() if done.staged.strategy == strategy]
+        strategy_named(strategy, in_lake=state.store.stream.in_lake).compare(some)
     return (time.monotonic() - began) / len(applying)
 
 

@@ -46,7 +46,7 @@ from merge_jobs.strategies.row_map_load import (
 from merge_jobs.strategies.selection import STRATEGIES
 from merge_jobs.strategies.step import Section, Side, Step
 from merge_jobs.strategies.strategy import Strategy
-from merge_jobs.stream import Stream, stream_of
+from merge_jobs.stream import Stream, refuse_in_lake, stream_of
 
 AS_OF = "as-of"
 # Of as_of.sql: what makes the functions, from their queries on. The rest is for tables whose columns have changed.
@@ -103,6 +103,7 @@ def rendered_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -
 
     Raises CommandWrong for others.
     """
+    refuse_in_lake(stream, "runs sql")
     milestoning = stream.platform.milestoning
     known = [*_strategies(stream, dataset), milestoning.value]
     if milestoning is Milestoning.FORENSIC:

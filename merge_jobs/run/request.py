@@ -34,6 +34,7 @@ from merge_jobs.run.source_policy import (
     check_credential,
     check_served,
     check_source_host,
+    check_warehouse,
 )
 from merge_jobs.stores.postgres import run_results
 from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
@@ -130,6 +131,7 @@ def job_of(request: Request) -> Job:
     stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
     check_source_host(stream.store.source, request.source_hosts)
     source = admitted_source(stream.store.source, request.source_hosts)
+    check_warehouse(stream.platform.lake, request.source_hosts)
     if request.model.git is not None:
         check_served(stream, model.served)
         check_credential(stream.store.source, request.source_credential)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from config_schema.errors import CommandWrong
-from config_schema.model import Database, DatasetSink, SourceKind
+from config_schema.model import Database, DatasetSink, Lake, SourceKind
 from config_schema.tls import is_address
 from merge_jobs.stream import Stream
 
@@ -38,6 +38,20 @@ class SourceNotAdmitted(CommandWrong):
         self.source, self.reason, self.real = source, reason, real or source
         leads = f" (a link to {real!r})" if real and real != source else ""
         super().__init__("--source-hosts", f"the model's source {source!r}{leads} {reason}", todo)
+
+
+class WarehouseNotAdmitted(CommandWrong):
+    """The model names a folder for the platform's lake that the platform's settings do not allow.
+
+    Run dagfactory bootstrap, or add the folder to allowed.source_files; or correct the model.
+    """
+
+    code = "DF5309"
+
+    def __init__(self, warehouse: str) -> None:
+        self.warehouse = warehouse
+        todo = "Run dagfactory bootstrap, or add the folder to allowed.source_files, with / at its end"
+        super().__init__("--source-hosts", f"the model's warehouse {warehouse!r} {NOT_ALLOWED}", todo)
 
 
 class RowOutdated(CommandWrong):
@@ -98,6 +112,16 @@ def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
         todo = f"Write {real} in the model, or let the settings name it as the model does: run dagfactory bootstrap"
         raise SourceNotAdmitted(source.database, BY_LINKS, todo, real)
     return replace(source, database=real)
+
+
+def check_warehouse(lake: Lake | None, hosts: Sequence[str] | None) -> None:
+    """Raise WarehouseNotAdmitted for a lake in a folder that `hosts` do not have as `file:/path/`; None allows all."""
+    if lake is None or hosts is None:
+        return
+    real = os.path.realpath(lake.warehouse.removeprefix("file://")) + "/"
+    folders = [one.removeprefix(FILE) for one in hosts if one.startswith(f"{FILE}/") and one.endswith("/")]
+    if not any(_holds(folder, real) for folder in folders):
+        raise WarehouseNotAdmitted(lake.warehouse)
 
 
 def _real_path(path: str, is_folder: bool) -> str:

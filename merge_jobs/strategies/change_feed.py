@@ -194,7 +194,7 @@ CHANGE_FEED = Strategy(
         replace(ACCEPT, when=SOMETHING),
         JUDGE_TIMES,
         KEEP_CHANGES,
-        APPLY_DELTA,
+        *APPLY_DELTA,
         Step(
             _save,
             (on_store("the map is behind from now on", "dataset.drop_delta", "row_map.drop_gone", "row_map.save"),),

@@ -345,7 +345,7 @@ CURSOR = Strategy(
         ACCEPT,
         JUDGE_TIMES,
         KEEP_CHANGES,
-        APPLY_DELTA,
+        *APPLY_DELTA,
         MOVE,
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.quality.checks import keep_delta
+from merge_jobs.stores.lake import writing
 from merge_jobs.stores.postgres import valid_times
 from merge_jobs.stores.postgres.apply import apply_delta, by_address
 from merge_jobs.stores.postgres.changes import Change, are_kept, changes_of_delta
@@ -104,7 +105,22 @@ KEEP_CHANGES: Step[Applying] = Step(
 )
 KEPT_TITLE = "where the model has `on_delete: keep`, instead of what takes away those that are gone"
 
-APPLY_DELTA: Step[Applying] = Step(
+IN_LAKE: Condition[Applying] = Condition(
+    "only where the platform has a lake", lambda state: state.delta.size > 0 and state.tables.in_lake
+)
+
+
+def _find_closed(state: Applying) -> None:
+    writing.refuse_misfits(state.tables)
+    writing.find_closed(state.tables)
+
+
+def _write_to_lake(state: Applying) -> None:
+    delta = state.delta
+    writing.write(state.tables, state.batch_id, delta.new + delta.changed, delta.changed + delta.gone)
+
+
+_APPLY: Step[Applying] = Step(
     _apply,
     (
         on_store(
@@ -121,6 +137,12 @@ APPLY_DELTA: Step[Applying] = Step(
         ),
         on_store(KEPT_TITLE, "dataset.keep_gone", ".take_returned"),
     ),
-    also=KEY_CHECKS,
+    also=(*KEY_CHECKS, "lake"),
     when=Condition("where something differs", lambda state: state.delta.size > 0),
+)
+APPLY_DELTA: tuple[Step[Applying], ...] = (
+    Step(_find_closed, also=("lake.count_misfits", "lake.find_closed"), when=IN_LAKE),
+    _APPLY,
+    # Last, as what the key refuses is not to be written.
+    Step(_write_to_lake, also=("lake",), when=IN_LAKE),
 )

@@ -129,7 +129,7 @@ FULL = Strategy(
         Step(_check, also=(*KEY_CHECKS, "quality")),
         JUDGE_TIMES,
         KEEP_CHANGES,
-        APPLY_DELTA,
+        *APPLY_DELTA,
         Step(_drop_delta, (on_store("the delta has been applied", "dataset.drop_delta"),)),
         finish_map(STAGING_TABLE, "a new map"),
         Step(_save, (on_store("what the map holds under", "row_map.save"),)),

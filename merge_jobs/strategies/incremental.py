@@ -177,6 +177,6 @@ def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
         JUDGE_TIMES,
         KEEP_CHANGES,
         Step(partial(_change_map, kind), (changed,), when=SOMETHING),
-        APPLY_DELTA,
+        *APPLY_DELTA,
         Step(_drop_delta, (dropped,), when=SOMETHING),
     )

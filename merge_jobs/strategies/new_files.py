@@ -73,7 +73,7 @@ NEW_FILES = Strategy(
         ACCEPT,
         JUDGE_TIMES,
         KEEP_CHANGES,
-        APPLY_DELTA,
+        *APPLY_DELTA,
         RECORD_FILE,
         MOVE,
     ),

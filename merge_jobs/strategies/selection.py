@@ -16,6 +16,7 @@ from merge_jobs.strategies.cursor import CURSOR
 from merge_jobs.strategies.full import FULL
 from merge_jobs.strategies.guard import TableState, broken, cursor_broken, cursor_facts, meaning_changed
 from merge_jobs.strategies.initial import INITIAL
+from merge_jobs.strategies.initial_in_lake import INITIAL_IN_LAKE
 from merge_jobs.strategies.key_hash_diff import KEY_HASH_DIFF
 from merge_jobs.strategies.new_files import NEW_FILES
 from merge_jobs.strategies.strategy import Strategy
@@ -72,9 +73,13 @@ STRATEGIES: dict[str, Strategy[Any]] = {
 }
 
 
-def strategy_named(name: str) -> Strategy[Any]:
+# Of platforms with a lake, where a strategy is another one there.
+IN_LAKE: dict[str, Strategy[Any]] = {INITIAL_IN_LAKE.name: INITIAL_IN_LAKE}
+
+
+def strategy_named(name: str, *, in_lake: bool = False) -> Strategy[Any]:
     """Return the strategy of that name."""
-    return STRATEGIES[name]
+    return IN_LAKE.get(name, STRATEGIES[name]) if in_lake else STRATEGIES[name]
 
 
 def choice(case: Case) -> ChosenStrategy:

@@ -1,7 +1,7 @@
 """Steps of a batch. `perform` runs them and checks that they run only their statements; `merge-job sql` prints them.
 
-So what is printed cannot differ from what runs. `.find_delta` is the statement of that name in live.sql or
-forensic.sql, by the platform's milestoning; the other file's statements are neither run nor printed.
+So what is printed cannot differ from what runs. `.find_delta` is the statement of that name in live.sql, forensic.sql
+or lake.sql, by the kind of merge table; the other files' statements are neither run nor printed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from config_schema.model import Milestoning
-from merge_jobs.sql import limit_to
+from merge_jobs.sql import limit_to, statements_of
 
 # What any step may run without naming it, and what is not printed: the settings that a transaction begins with, looks
 # at the catalogue and the server, which change nothing, and the savepoint around a COPY out of a source.
@@ -27,6 +27,9 @@ UNNAMED = frozenset(
         *("postgres_source.before_a_copy", "postgres_source.after_a_copy"),
     ]
 )
+
+# With the statements that differ between kinds of merge tables.
+FILES = (*(kind.value for kind in Milestoning), "lake")
 
 State = TypeVar("State", contravariant=True)
 
@@ -141,4 +144,4 @@ def perform_for_all(
 
 
 def _in_full(name: str) -> tuple[str, ...]:
-    return tuple(kind.value + name for kind in Milestoning) if name.startswith(".") else (name,)
+    return tuple(file + name for file in FILES if name[1:] in statements_of(file)) if name.startswith(".") else (name,)

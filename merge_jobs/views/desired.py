@@ -158,7 +158,9 @@ def _served(model: Model) -> Iterator[Served]:
     for mapping in model.mappings:
         workspace = ecosystem.workspace(mapping.workspace)
         group = next(one for one in workspace.dataset_groups if one.name == mapping.dsg_name)
-        for platform in (one for one in ecosystem.platforms if one.name in mapping.serving):
+        # Who reads a lake reads its files.
+        serving = (one for one in ecosystem.platforms if one.name in mapping.serving and one.lake is None)
+        for platform in serving:
             for sink in dict.fromkeys(group.sinks):
                 store = ecosystem.datastore(sink.datastore)
                 dataset = next(one for one in store.datasets if one.name == sink.dataset)

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -34,8 +35,10 @@ from config_schema.model import (
     Datastore,
     Ecosystem,
     GitRepository,
+    Lake,
     Milestoning,
     Platform,
+    Runner,
 )
 from config_schema.result import TOKEN_VARIABLE, Counts, MergeResult, ResultCode, ResultReader
 from merge_jobs.database.connections import place_of
@@ -43,6 +46,7 @@ from merge_jobs.run.job import Job, MergeOptions, run
 from merge_jobs.strategies.selection import StrategyOption
 from merge_jobs.stream import stream_of
 from tests.conftest import FreshDatabase, binaries
+from tests.database import in_lake
 from tests.kept_sessions import kept_session
 from tests.tls_server import authorities, tls_server  # noqa: F401
 
@@ -65,6 +69,7 @@ class Merging:
     datasets: tuple[Dataset, ...] = ()
     consistency: Consistency = Consistency.MULTI_DATASET
     change_feed: ChangeFeed | None = None
+    warehouse: Path | None = None  # of a lake; none: the merge store has the rows
     runs: Any = field(default_factory=lambda: itertools.count(1))
 
     # --- the producer
@@ -91,11 +96,15 @@ class Merging:
         self.datasets = tuple(
             Dataset(
                 table,
-                tuple(Column(name, kind, nullable=not not_null) for name, kind, not_null, _ in columns),
+                tuple(Column(name, self._modelled(kind), nullable=not not_null) for name, kind, not_null, _ in columns),
                 tuple(name for *_, place, name in sorted((c[3], c[0]) for c in columns if c[3] is not None)),
             )
             for table, columns in found.items()
         )
+
+    def _modelled(self, kind: str) -> str:
+        # A lake has decimals of a number of digits only.
+        return "text" if kind == "numeric" and self.warehouse is not None else kind
 
     # --- the job
 
@@ -103,7 +112,12 @@ class Merging:
     def ecosystem(self) -> Ecosystem:
         git = GitRepository("file:///nowhere")
         store = _database(self.target, "postgres")
-        platforms = (Platform(name, kind, store, git, "ns", "image") for kind, name in PLATFORMS.items())
+        lake = None if self.warehouse is None else Lake(self.warehouse.as_uri())
+        runner = Runner.KUBERNETES if lake is None else Runner.PROCESS
+        platforms = (
+            Platform(name, kind, store, git, "ns", "image", runner=runner, lake=lake)
+            for kind, name in PLATFORMS.items()
+        )
         producer = _database(self.source, "producer")
         datastore = Datastore(STORE, producer, self.datasets, self.consistency, change_feed=self.change_feed)
         return Ecosystem("Test", tuple(platforms), (datastore,))
@@ -158,6 +172,8 @@ class Merging:
         self, kind: Milestoning, dataset: Dataset
     ) -> list[tuple[Key, tuple[str | None, ...], tuple[int, int]]]:
         """Key, row, and from and until which batch; a live table has open versions only."""
+        if self.warehouse is not None:
+            return in_lake.versions(self, kind, dataset)
         table = names.merge_table(names.platform_name(PLATFORMS[kind]), STORE, dataset.name)
         if not self.query(f"SELECT to_regclass(quote_ident('{table}'))")[0][0]:
             return []
@@ -316,6 +332,7 @@ def _as_yaml(ecosystem: Ecosystem) -> dict[str, Any]:
                 "namespace": "ns",
                 "image": "image",
                 "merge_store": place(p.merge_store),
+                **({} if p.lake is None else {"lake": plain(p.lake), "runner": p.runner.value}),
                 "model": {"url": p.model.url},
             }
             for p in ecosystem.platforms
@@ -340,11 +357,17 @@ def result_of(output: str) -> MergeResult:
     return reader.result
 
 
+# Marks a law that holds wherever the rows are.
+IN_BOTH = pytest.mark.parametrize("merging", ["PostgreSQL", "lake"], indirect=True)
+
+
 @pytest.fixture
-def merging(new_database):
-    """A producer with the tables of `ddl`, and a merge store: `merging(ddl)`."""
+def merging(new_database, request, tmp_path):
+    """A producer with the tables of `ddl`, and a merge store: `merging(ddl)`. The parameter `lake` gives it a lake."""
+    warehouse = tmp_path / "warehouse" if getattr(request, "param", None) == "lake" else None
 
     def make(ddl: str, **options: Any) -> Merging:
+        options.setdefault("warehouse", warehouse)
         made = Merging(new_database("source"), new_database("store"), **options)
         made.execute(ddl)
         made.describe()

@@ -131,7 +131,7 @@ def _server(
 
 
 def _merge_stores(served: Iterable[Serving]) -> Iterator[dict[str, Any]]:
-    for platform in dict.fromkeys(one.platform for one in served):
+    for platform in dict.fromkeys(one.platform for one in served if one.platform.lake is None):
         what = "the rows as they are now" if platform.milestoning is Milestoning.LIVE else "every version of the rows"
         server = _server(platform.name, platform.merge_store, {"description": f"The merge store, with {what}."})
         del server["customProperties"]  # its secret is nobody's who reads the contract

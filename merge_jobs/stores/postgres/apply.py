@@ -117,6 +117,7 @@ def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int)
 def _applied(tables: DatasetTables, delta: Delta, batch_id: int) -> Delta:
     """Run the statements for the kinds of changes that there are; return how many rows each has changed."""
     keeps, batch = tables.dataset.keeps_deleted, {"batch_id": batch_id}
+    of_batch = batch if tables.in_lake else None
 
     def rows(number: int, name: str, values: Mapping[str, int] | None = None) -> int:
         return tables.run(name, values).rowcount if number else 0
@@ -124,11 +125,11 @@ def _applied(tables: DatasetTables, delta: Delta, batch_id: int) -> Delta:
     match tables.milestoning:
         case Milestoning.LIVE:
             kept = rows(delta.gone, "dataset.keep_gone", batch) if keeps else 0
-            gone = kept if keeps else rows(delta.gone, "live.delete_gone")
-            changed = rows(delta.changed, "live.update_changed")
+            gone = kept if keeps else rows(delta.gone, ".delete_gone")
+            changed = rows(delta.changed, ".update_changed", of_batch)
             if keeps and delta.new:
                 tables.later("live.take_returned")
-            return Delta(rows(delta.new, "live.insert_new"), changed, gone)
+            return Delta(rows(delta.new, ".insert_new", of_batch), changed, gone)
         case Milestoning.FORENSIC:
             gone = rows(delta.gone, "dataset.keep_gone" if keeps else "forensic.close_deleted", batch)
             changed = rows(delta.changed, "forensic.close_changed", batch)

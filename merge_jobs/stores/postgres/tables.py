@@ -27,7 +27,11 @@ from merge_jobs.stores.postgres import begins
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
 COMPARED_AS_TEXT = frozenset(["text", "character varying"])
+IN_LAKE = "lake"
+COLUMNS = "columns"  # in the comment of a merge table of a lake: the columns and types of the rows
 BATCH_COLUMNS = {"ds_batch_in": "integer", "ds_batch_out": "integer"}
+# Of all values of a staged row, as their types write them: two rows that differ have different hashes.
+ROW_HASH = "encode(substr(sha256(convert_to(ROW({})::text, 'UTF8')), 1, 16), 'hex')::uuid"
 # A type goes into a statement as the model has it: what could end it or hide what follows is refused beforehand.
 TYPE_TEXT = re.compile(r"""[\w ."(),\[\]]+|[\w ]+\( *\d+ *, *-\d+ *\)(\[\d*\])*""")
 
@@ -104,8 +108,18 @@ class DatasetTables:
 
     @property
     def milestoning(self) -> Milestoning:
-        """The platform's milestoning."""
-        return self.store.stream.platform.milestoning
+        """The milestoning of the merge table: where the rows are in a lake, it has the current keys only."""
+        return Milestoning.LIVE if self.in_lake else self.store.stream.platform.milestoning
+
+    @property
+    def in_lake(self) -> bool:
+        """Whether the rows are in a lake; the merge table then has keys and hashes of rows."""
+        return self.store.stream.in_lake
+
+    @property
+    def file(self) -> str:
+        """The file with the statements that differ between kinds of merge tables."""
+        return IN_LAKE if self.in_lake else self.milestoning.value
 
     @property
     def where(self) -> str:
@@ -113,7 +127,7 @@ class DatasetTables:
         return f"{self.store.stream} {self.name}"
 
     def run(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Cursor:
-        """Run `file.name`, or `.name` for the statement of that name for this milestoning."""
+        """Run `file.name`, or `.name` for the statement of that name for this kind of merge table."""
         full = self._full(name)
         return self.store.run(full, values, **self.parts_of(full, extra))
 
@@ -128,7 +142,7 @@ class DatasetTables:
         self.store.later(full, values, **self.parts_of(full, extra))
 
     def _full(self, name: str) -> str:
-        return self.milestoning.value + name if name.startswith(".") else name
+        return self.file + name if name.startswith(".") else name
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Any:
         """Return the first column of the first row that a statement gives; None if there is no row."""
@@ -197,6 +211,7 @@ class DatasetTables:
             "files_read": self.store.table(names.files_read_table(self.store.stream.platform_name)),
             "map": self.store.table(self.map_name),
             "staged_map": self.store.table(self.staged_map_name),
+            "row_hash": sql.SQL(ROW_HASH).format(comma.join(sql.Identifier("s", column) for column in columns)),
             "key_columns": comma.join(sql.SQL("{} {}").format(sql.Identifier(column), types[column]) for column in key),
             "key_definitions": comma.join(
                 sql.SQL("{} {}[]").format(sql.Identifier(f"key_{number}"), types[column])
@@ -205,6 +220,8 @@ class DatasetTables:
             "mapped_keys": comma.join(sql.Identifier("m", f"key_{number}") for number in numbers),
             "staged_keys": comma.join(sql.Identifier("s", f"key_{number}") for number in numbers),
             "mapped_key": comma.join(sql.Identifier("m", column) for column in key),
+            "staged_key": comma.join(sql.Identifier("s", column) for column in key),
+            "closed": sql.Identifier(f"ds_closed_{self._number}"),
             "staged_or_mapped_key": comma.join(
                 sql.SQL("coalesce({}, {})").format(sql.Identifier("s", column), sql.Identifier("m", column))
                 for column in key
@@ -423,13 +440,15 @@ def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
         "dataset": tables.name,
         "milestoning": stream.platform.milestoning.value,
         "primary_key": list(tables.dataset.primary_key),
+        **({} if stream.platform.lake is None else {"lake": stream.platform.lake.warehouse}),
     }
 
 
 def merge_comment(tables: DatasetTables) -> dict[str, Any]:
     """Return what a merge table's comment says: its owner, and by which column its versions have their times."""
     column = tables.dataset.valid_from if tables.milestoning is Milestoning.FORENSIC else None
-    return {**ownership(tables, "merge"), **({begins.MARK: column} if column else {})}
+    of_lake = {COLUMNS: [[one.name, long_name(one.type)] for one in tables.dataset.columns]} if tables.in_lake else {}
+    return {**ownership(tables, "merge"), **({begins.MARK: column} if column else {}), **of_lake}
 
 
 def check_owner(tables: DatasetTables, table: str, comment: str | None, kind: str) -> None:
@@ -438,6 +457,6 @@ def check_owner(tables: DatasetTables, table: str, comment: str | None, kind: st
     if owner.get("kind") != kind:
         todo = "Rename that table, or name platform and datastore differently"
         raise NotOurs(f"{tables.where}: table {table}", todo)
-    for part, value in wanted.items():
+    for part, value in {"lake": None, **wanted}.items():
         if owner.get(part) != value and (kind == "merge" or part in ("platform", "stream", "dataset")):
             raise OfAnother(f"{tables.where}: table {table}", part, owner.get(part), value)

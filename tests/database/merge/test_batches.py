@@ -15,6 +15,7 @@ from config_schema.result import Counts, ResultCode
 from merge_jobs.errors import ConnectFailed, KeysRejected, SourceTableMissing, StreamBusy
 from merge_jobs.run.job import Run, run
 from merge_jobs.strategies.selection import StrategyOption
+from tests.database.conftest import IN_BOTH
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TWO = """
@@ -67,6 +68,7 @@ def test_a_stream_may_have_the_run_id_of_another(merging):
 # --- rows of the batch tables
 
 
+@IN_BOTH
 def test_a_batch_row_tells_what_its_batch_did(merging):
     case = merging(TWO)
     case.run(LIVE, "one")

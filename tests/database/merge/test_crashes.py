@@ -19,6 +19,7 @@ from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.errors import DatabaseFailed
 from merge_jobs.run.job import run
+from tests.database.conftest import IN_BOTH
 
 TABLES = """
     CREATE TABLE a (id int PRIMARY KEY, word text); INSERT INTO a SELECT n, 'a' || n FROM generate_series(1, 50) n;
@@ -39,11 +40,37 @@ STAGES = {
 }
 
 
+# The same where the rows are in a lake: files of a dataset are written, and its table does not name them yet.
+IN_LAKE = {
+    "the first files written": ("target", "LOCK TABLE iceberg_tables IN SHARE MODE", "ingested"),
+    "closings of the first dataset written": (
+        "target",
+        "SELECT 1 FROM iceberg_tables WHERE (table_namespace, table_name) = ('{p}', 'store1_a_closings') FOR UPDATE",
+        "ingested",
+    ),
+    "the second dataset's versions written": (
+        "target",
+        "SELECT 1 FROM iceberg_tables WHERE (table_namespace, table_name) = ('{p}', 'store1_b_versions') FOR UPDATE",
+        "ingested",
+    ),
+    "all written, not committed": STAGES["all merged, not committed"],
+}
+
+
 @pytest.mark.parametrize("kind", Milestoning)
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
 def test_a_killed_job_is_gone_on_with(merging, tmp_path, kind, stage):
+    is_gone_on_with(merging(TABLES), tmp_path, kind, stage)
+
+
+@pytest.mark.parametrize("stage", IN_LAKE.values(), ids=IN_LAKE.keys())
+def test_a_job_killed_with_a_lake_is_gone_on_with(merging, tmp_path, stage):
+    case = merging(TABLES, warehouse=tmp_path / "lake")
+    is_gone_on_with(case, tmp_path, Milestoning.FORENSIC, stage)
+
+
+def is_gone_on_with(case, tmp_path, kind, stage):
     side, lock, status = stage
-    case = merging(TABLES)
     case.merge(kind)
     before = {dataset.name: sorted(case.versions(kind, dataset)) for dataset in case.datasets}
     case.execute(CHANGES)
@@ -57,6 +84,7 @@ def test_a_killed_job_is_gone_on_with(merging, tmp_path, kind, stage):
     assert case.batch_rows(kind)[-1][0] == 2
 
 
+@IN_BOTH
 @pytest.mark.parametrize("kind", Milestoning)
 def test_a_job_killed_in_its_first_load_leaves_no_table(merging, tmp_path, kind):
     case = merging(TABLES)
@@ -169,6 +197,7 @@ def test_a_server_that_ends_the_session_fails_the_batch_for_a_retry(merging, kin
     assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
 
 
+@IN_BOTH
 @pytest.mark.parametrize("answered", [True, False], ids=["COMMIT was done", "COMMIT never arrived"])
 def test_a_connection_cut_at_commit_is_found_out(merging, answered):
     case = merging(TABLES)

@@ -20,7 +20,7 @@ from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
 from config_schema.errors import FileUnwritable, StreamFactoryError
 from config_schema.load import load_model
-from config_schema.model import Database, DatasetSink, Runner, SourceKind, StreamDefaults
+from config_schema.model import Database, DatasetSink, Lake, Runner, SourceKind, StreamDefaults
 from config_schema.tls import Tls
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
@@ -45,6 +45,12 @@ def test_it_writes_each_platforms_files_and_the_second_time_leaves_them_alone(tm
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert bootstrap(tmp_path).stdout.splitlines() == [f"{tmp_path}/{file}: unchanged" for file in FILES]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
+
+
+def test_the_folder_of_a_lake_is_one_that_the_platforms_jobs_may_write():
+    model = load_model(EXAMPLES)
+    platform = replace(model.ecosystem.platforms[0], runner=Runner.PROCESS, lake=Lake("file:///mnt/lake"))
+    assert platform_settings(platform, model).source_files == ("/mnt/lake/",)
 
 
 def test_it_says_what_is_left_to_do_once_it_has_written_something(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 import config_schema
 from config_schema.load import Model, load_model
-from config_schema.model import Database, RestAuth, RestAuthType, SourceKind
+from config_schema.model import Database, Lake, RestAuth, RestAuthType, SourceKind
 from config_schema.model.mapping import AssignmentStatus, served_sinks
 from merge_jobs.run.source_policy import (
     BY_LINKS,
@@ -19,10 +19,12 @@ from merge_jobs.run.source_policy import (
     NOT_ALLOWED,
     RowOutdated,
     SourceNotAdmitted,
+    WarehouseNotAdmitted,
     admitted_source,
     check_credential,
     check_served,
     check_source_host,
+    check_warehouse,
 )
 from merge_jobs.stream import stream_of
 
@@ -51,6 +53,19 @@ def test_another_server_is_refused_for_good_with_the_setting_that_would_admit_it
     assert (caught.value.source, caught.value.reason) == ("pg-data:5432", NOT_ALLOWED)
     assert "allowed.source_hosts" in caught.value.todo
     assert not caught.value.retryable
+
+
+def test_a_warehouse_is_written_only_in_a_folder_that_the_settings_have(tmp_path):
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "lake")
+    lake = Lake((tmp_path / "link" / "of" / "mine").as_uri())
+    check_warehouse(None, [])
+    check_warehouse(lake, None)
+    for folder in (tmp_path, tmp_path / "lake", tmp_path / "link" / "of" / "mine"):
+        check_warehouse(lake, ["pg-data:5432", f"file:{folder}/"])
+    for hosts in ([], ["file:"], [f"file:{tmp_path}"], [f"file:{tmp_path}/la/"], ["pg-data:5432"]):
+        with pytest.raises(WarehouseNotAdmitted):
+            check_warehouse(lake, hosts)
 
 
 @pytest.mark.parametrize("credential", [None, "customer-db"])

@@ -14,6 +14,7 @@ from config_schema.model import (
     Column,
     Cursor,
     DatasetStrategy,
+    Lake,
     Milestoning,
     OnDelete,
     TableIndex,
@@ -199,3 +200,19 @@ def test_names_of_tables_are_those_that_jobs_make(model):
         for key, (store, dataset) in consumption(model, platform.name).tables.items():
             assert key == f"{store.name}.{dataset.name}"
             assert merge_table(platform.name, store, dataset).endswith(f"_Store1_{dataset.name}_merge")
+
+
+def with_lake(model: Model) -> Model:
+    platforms = tuple(replace(one, lake=Lake("file:///mnt/lake")) for one in model.ecosystem.platforms)
+    return replace(model, ecosystem=replace(model.ecosystem, platforms=platforms))
+
+
+def test_rows_in_a_lake_have_no_views_and_do_not_follow_a_changed_model(model):
+    assert not any(" view " in one or " right " in one for one in said(None, with_lake(model)))
+    (moved,) = [one for one in said(model, with_lake(model)) if " table " in one]
+    assert moved == "~ table YellowLive: no lake becomes file:///mnt/lake: no merge table can follow, and batches fail"
+    changed = with_customers(with_lake(model), columns=(*columns(model), Column("age", "int")))
+    assert (
+        f"~ table {CUSTOMERS}: its rows are in a lake, whose tables do not follow a changed model: its batches fail"
+        in (said(with_lake(model), changed))
+    )

@@ -18,7 +18,7 @@ from config_schema.errors import StreamFactoryError
 from merge_jobs.database.pace import PacedReader
 from merge_jobs.database.session import Session
 from merge_jobs.database_errors import too_large_a_row
-from merge_jobs.process.signal_mask import start_without_signals
+from merge_jobs.process.signal_mask import SMALL_STACK, start_without_signals
 
 CHUNK_BYTES = 1 << 17
 PIPE_BYTES = 1 << 20
@@ -45,7 +45,7 @@ def copy_through(
     out = _CopyOut(copy_out, os.fdopen(write_end, "wb", buffering=CHUNK_BYTES))
     # In a copy of our context: what the thread runs is held to the statements of the same step.
     run = contextvars.copy_context().run
-    thread = start_without_signals(run, f"copy {name}", out.run)
+    thread = start_without_signals(run, f"copy {name}", out.run, stack=SMALL_STACK)
     failed = True
     try:
         with session.cursor() as cursor:

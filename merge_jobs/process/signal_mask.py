@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SMALL_STACK = 1 << 20  # bytes, for a thread that only copies: all of a stack counts where memory is limited
+_starting = threading.Lock()  # a stack's size is set for all threads that start
 
 
 def block_signals() -> None:
@@ -17,12 +19,22 @@ def block_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
-def start_without_signals(target: Callable[..., None], name: str, *arguments: object) -> threading.Thread:
-    """Start a daemon thread that gets no signals: one would end the process while the main thread blocks them."""
+def start_without_signals(
+    target: Callable[..., None], name: str, *arguments: object, stack: int = 0
+) -> threading.Thread:
+    """Start a daemon thread that gets no signals: one would end the process while the main thread blocks them.
+
+    `stack` is the size of its stack in bytes; 0 is the system's.
+    """
     thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        thread.start()
+        with _starting:
+            others = threading.stack_size(stack)
+            try:
+                thread.start()
+            finally:
+                threading.stack_size(others)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return thread

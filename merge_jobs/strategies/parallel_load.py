@@ -20,7 +20,7 @@ from psycopg2 import sql
 from config_schema.errors import StreamFactoryError
 from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.process import shutdown
-from merge_jobs.process.signal_mask import start_without_signals
+from merge_jobs.process.signal_mask import SMALL_STACK, start_without_signals
 from merge_jobs.sql import composed
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.progress import Pieces
@@ -112,11 +112,14 @@ class _Loading:
 
     def run(self) -> None:
         """Load all ranges. Raises the first error of any pipe, after all of them have ended."""
-        threads = [
-            # Each in a copy of our context: what it runs is held to the statements of the step.
-            start_without_signals(contextvars.copy_context().run, f"load {number}", self._work, pipe)
-            for number, pipe in enumerate(self.state.reading.pipes, start=1)
-        ]
+        threads = []
+        try:
+            for number, pipe in enumerate(self.state.reading.pipes, start=1):
+                # In a copy of our context: what it runs is held to the statements of the step.
+                run = contextvars.copy_context().run
+                threads.append(start_without_signals(run, f"load {number}", self._work, pipe, stack=SMALL_STACK))
+        except RuntimeError as error:  # there is no room for one more
+            self._fail(error)
         for thread in threads:
             while thread.is_alive():
                 thread.join(CANCEL_SECONDS)
@@ -135,9 +138,12 @@ class _Loading:
                     self.progress.did(window[2] - window[1])
             pipe.source.check_snapshot()
         except BaseException as error:
-            with self.lock:
-                self.error = self.error or error
-            self.failed.set()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self.lock:
+            self.error = self.error or error
+        self.failed.set()
 
     def _next(self) -> Window | None:
         if self.failed.is_set():

@@ -16,6 +16,7 @@ from config_schema.result import ResultCode
 from merge_jobs.admin.erase import erase
 from merge_jobs.database.pace import Pace
 from merge_jobs.errors import DatabaseFailed, KeysRejected, ValuesRejected
+from merge_jobs.process.signal_mask import start_without_signals
 from merge_jobs.run.job import run
 from merge_jobs.stores.postgres import migrations
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -181,6 +182,22 @@ def test_a_connection_that_is_lost_ends_the_others_which_are_still_at_work(case,
     assert case.query(LEFT) == []
     monkeypatch.undo()
     case.merge(LIVE, load_connections=3)
+
+
+def test_a_thread_that_cannot_be_started_ends_those_that_are_at_work(case, monkeypatch):
+    started = []
+
+    def start(*arguments, **options):
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(start_without_signals(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(parallel_load, "start_without_signals", start)
+    with pytest.raises(RuntimeError):
+        case.run(LIVE, load_connections=3)
+    assert not any(thread.is_alive() for thread in started)
+    assert case.query(LEFT) == []
 
 
 def test_a_job_that_is_killed_leaves_nothing_that_anybody_sees_and_the_next_run_drops_the_rest(case, tmp_path):

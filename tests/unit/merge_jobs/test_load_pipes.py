@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from psycopg2 import sql
 
@@ -45,3 +49,23 @@ def test_the_ranges_are_all_blocks_once_and_some_for_each(blocks):
         assert [block for first, end in of_leaf for block in range(first, end)] == list(range(number))
     assert max(end - first for _, first, end in ranges) <= BLOCKS_AT_ONCE
     assert len(ranges) >= min(4, sum(blocks))
+
+
+# Room for the threads of 16 connections and some more, as a small container has it.
+MANY_THREADS = """
+import resource, threading
+from merge_jobs.process.signal_mask import SMALL_STACK, start_without_signals
+data = int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmData"))) << 10
+resource.setrlimit(resource.RLIMIT_DATA, (data + (64 << 20), resource.RLIM_INFINITY))
+over = threading.Event()
+threads = [start_without_signals(over.wait, "t", stack=SMALL_STACK) for _ in range(32)]
+over.set()
+[thread.join() for thread in threads]
+print(len(threads), threading.stack_size())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+def test_the_threads_of_many_connections_fit_into_a_small_container():
+    done = subprocess.run([sys.executable, "-c", MANY_THREADS], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("32 0\n", "")

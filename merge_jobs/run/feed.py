@@ -6,12 +6,14 @@ has seen. The slot may stand before it, never behind it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from config_schema.model import Dataset
 from config_schema.model.sql_types import parsed
+from merge_jobs.process import shutdown
 from merge_jobs.sources.postgres.change_feed import (
     LEFT_BEHIND,
     FeedKeys,
@@ -28,12 +30,15 @@ from merge_jobs.stores.postgres.row_maps import RowMap
 from merge_jobs.strategies.guard import TableState
 from merge_jobs.strategies.step import Condition, Step, on_source, perform
 
+LONGEST_PAUSE = 1.0  # between two looks at the log's end, where nothing comes
+
 
 @dataclass
 class StreamFeed:
     """The feed of a run's stream. The rest is of the batch: what was known before it, and what it has found.
 
-    `advance` is how far the slot may advance once the batch has committed; None if it stays.
+    `advance` is how far the slot may advance once the batch has committed; None if it stays. `had_news` says whether a
+    wait has ended because the log had something.
     """
 
     session: FeedSession
@@ -44,6 +49,7 @@ class StreamFeed:
     is_trusted: bool = False
     since: int = 0  # the number of the transaction before which all must be seen before the slot's position is trusted
     advance: int | None = None
+    had_news: bool = False
 
     def look(self, known: Mapping[str, RowMap | None]) -> None:
         """Look at the slot, before the batch's snapshot."""
@@ -136,6 +142,21 @@ class StreamFeed:
         assert self.slot is not None
         position = self.slot.position
         return upto is not None and (upto - position > LEFT_BEHIND or any(one < position for one in self._positions()))
+
+    def wait(self, seconds: float, pause: float) -> bool:
+        """Wait until the log has something for a batch, at most so long; return whether the job may go on.
+
+        It is looked at after `pause` seconds first, and then less and less often.
+        """
+        give_up, self.had_news = time.monotonic() + seconds, False
+        while (left := give_up - time.monotonic()) > 0:
+            if not shutdown.pause(min(pause, left)):
+                return False
+            if self.slot is None or self.slot.wrong is not None or self.session.has_news(self.slot):
+                self.had_news = True
+                break
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+        return True
 
     def committed(self) -> None:
         """Let the source forget what the committed batch has seen."""

@@ -42,6 +42,7 @@ from merge_jobs.stores.postgres.files_read import next_file_of
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, DryRunStore, MergeStore
 from merge_jobs.stores.postgres.progress import reporting
 from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.change_feed import CHANGE_FEED
 from merge_jobs.strategies.load_pipes import LoadOptions
 from merge_jobs.strategies.selection import AUDIT_SECONDS, StrategyOption
 from merge_jobs.strategies.step import perform
@@ -50,6 +51,7 @@ from merge_jobs.stream import Stream
 log = logging.getLogger(__name__)
 
 SHARE = 0.2  # of a time slice in which the source is read, unless the model has another
+FEED_PAUSE_SECONDS = 0.05  # between a batch by the change feed and a look at what has come since
 LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
 FAIL_SECONDS = 5  # for a lock on the row of a batch that failed
 UNDEFINED_TABLE = "42P01"
@@ -143,7 +145,18 @@ class Run:
             is_idle = self.so_far.code is not ResultCode.KEEP_WORKING
             # Where each file is read once, a run without a time slice ends when all have been read.
             goes_on = not is_idle and self.job.options.time_slice_seconds == 0
-            pause = pause_between(read_seconds, self.job.stream.store.max_source_share, is_idle=is_idle)
+            share, left = self.job.stream.store.max_source_share, end - time.monotonic()
+            if feed is not None and share is None and left > 0 and self._is_read_by_feed() and not store.session.closed:
+                store.progress.enter(Phase.IDLE)
+                # What it finds may not be seen by a batch yet: then it is not asked again at once.
+                pause = LEAST_PAUSE_SECONDS if is_idle and feed.had_news else FEED_PAUSE_SECONDS
+                if not feed.wait(left if is_idle else min(left, LEAST_PAUSE_SECONDS), pause):
+                    log.info("%s: %s", self.job.stream, shutdown.ended().what)
+                    return
+                if time.monotonic() >= end:
+                    return
+                continue
+            pause = pause_between(read_seconds, share, is_idle=is_idle)
             if store.session.closed or (time.monotonic() + pause >= end and not goes_on):
                 return
             store.progress.enter(Phase.IDLE)
@@ -151,6 +164,10 @@ class Run:
             if not shutdown.pause(pause):
                 log.info("%s: %s", self.job.stream, shutdown.ended().what)
                 return
+
+    def _is_read_by_feed(self) -> bool:
+        """Return whether the last batch has read all datasets by the change feed, which is no scan of the source."""
+        return all(one.strategy == CHANGE_FEED.name for one in self.so_far.datasets.values())
 
     def _job_now(self) -> Job:
         # The first batch of the run that commits is the one that an operator has let through.

@@ -65,6 +65,11 @@ COPY (
         'publication_names', quote_ident({publication}))
 ) TO STDOUT (FORMAT binary)
 
+-- name: has_news
+-- Between two batches of a time slice: whether the log has anything of the publication's tables, or has become long.
+SELECT EXISTS (SELECT FROM pg_logical_slot_peek_binary_changes(%(slot)s, NULL, 1, 'proto_version', '1',
+    'publication_names', quote_ident(%(publication)s)))
+
 -- name: advance
 SELECT pg_replication_slot_advance(%(slot)s, %(upto)s::pg_lsn)
 

@@ -112,6 +112,7 @@ class FeedSession:
         self.place, self.feed, self.slot, self.may_drop = place, feed, slot, may_drop
         self.where = f"source {place}: change feed"
         self._name = application_name
+        self._seen = 0  # how far the log was when it was looked at last
         self._open: Session | None = None
 
     @property
@@ -200,7 +201,7 @@ class FeedSession:
 
         What keeps the log from being read is a reason not to use the feed, and no error.
         """
-        reader = MessageReader(tables)
+        reader, self._seen = MessageReader(tables), snapshot.log
         try:
             self._wait_for_flush(snapshot.log)
             parts: dict[str, sql.Composable] = {
@@ -235,6 +236,26 @@ class FeedSession:
     def _flushed(self) -> int:
         (((position,),),) = self._session.together([Query("change_feed.flushed")])
         return int(position)
+
+    def has_news(self, slot: Slot) -> bool:
+        """Return whether the log has something for a batch since the slot's position, or is not let go for long.
+
+        While nobody writes, this is a look at the log's end. Doubt is left to the batch.
+        """
+        try:
+            with self._words():
+                end, seen = self._flushed(), self._seen
+                self._seen = end
+                if end > seen and end - slot.position <= LEFT_BEHIND:
+                    values = {"slot": self.slot, "publication": self.feed.publication}
+                    (((found,),),) = self._session.together([Query("change_feed.has_news", values)])
+                    self._session.rollback()
+                    return bool(found)
+                self._session.rollback()
+                return end > seen
+        except DatabaseFailed:
+            self._reset()
+            return True
 
     def advance(self, position: int) -> None:
         """Let the server forget the log up to a position. After the batch's commit; an error is only logged."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ from config_schema.result import Counts
 from merge_jobs.errors import KeysRejected
 from merge_jobs.sources.postgres import change_feed
 from merge_jobs.sources.postgres.change_feed import FeedSession
+from tests.database.conftest import result_of
 
 LIVE = Milestoning.LIVE
 TABLES = """
@@ -417,3 +419,23 @@ def test_writers_that_never_stop_leave_no_torn_transaction_in_any_batch(feeding)
         table = '"yellowforensic_Store1_t_merge"'
         total = f"SELECT sum(n), count(*) FROM {table} WHERE ds_batch_in <= {batch} AND ds_batch_out > {batch}"
         assert case.query(total) == [(4000, 40)], batch
+
+
+def test_in_a_time_slice_the_job_waits_for_the_log_and_asks_no_table_meanwhile(feeding, tmp_path):
+    case = feeding(TABLES)
+    case.merge(LIVE)
+    child = case.start_child(LIVE, tmp_path, "slice", "--time-slice-seconds=600")
+    merged = '"yellowlive_Store1_t_merge"'
+    try:
+        for word in ("one", "two", "three"):
+            case.at_server(f"UPDATE t SET word = '{word}' WHERE id = 1")
+            end = time.monotonic() + SECONDS
+            while case.query(f"SELECT word FROM {merged} WHERE id = 1") != [(word,)]:
+                assert time.monotonic() < end
+        child.send_signal(signal.SIGTERM)
+        output, errors = child.communicate(timeout=SECONDS)
+    finally:
+        child.kill()
+    assert child.returncode == 0, errors
+    result = result_of(output)
+    assert (result.batches, result.datasets["t"].strategy) == (3, "change_feed")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 64 << 20  # bytes of JSON; characters of a field of CSV
 ROWS_AT_ONCE, BYTES_AT_ONCE = 1000, 8 << 20  # a part ends with whichever comes first
-ROWS_OF_COLUMNS = 16_000  # at once, of Parquet
+ROWS_OF_COLUMNS = 8_000  # at once, of Parquet
 Row = tuple[int, Sequence[Any]]  # the line, and a value for each column
 PASSED_ON = (StreamFactoryError, MemoryError)  # what is not the fault of a file
 NO_HEAD = "Correct the names in the model, or let the file begin with a line of its columns' names (it is not shown)"
@@ -338,7 +338,7 @@ class Reader:
         takes = [json_text if is_json(one) else nested_as_json for one in self._columns]
         wanted, number = [one.name for one in self._columns], 0
         try:
-            for batch in file.iter_batches(batch_size=_rows_of_parquet(file.metadata), columns=wanted):
+            for batch in file.iter_batches(_rows_of_parquet(file.metadata), columns=wanted, use_threads=False):
                 columns = [
                     ArrowColumn(batch.column(name), partial(_values, take=take))
                     for name, take in zip(wanted, takes, strict=True)

@@ -72,9 +72,9 @@ class FilesSource:
         file = new[0]
         if file.name in read and options.changed is ChangedFiles.REFUSE:
             raise ReadFileChanged(self._where(dataset), file.name)
-        if not file.name.isprintable():  # bytes of another encoding are lone surrogates
-            what, todo = "its name has control characters, or is no UTF-8", "Rename it"
-            raise FolderNotRead(f"{self._where(dataset)}: {file.name!r}", what, todo, retryable=False)
+        if not _can_be_written(file.name):
+            where = f"{self._where(dataset)}: {ascii(file.name)}"
+            raise FolderNotRead(where, "its name is no UTF-8", "Rename it", retryable=False)
         log.info("%s: %s is the next of %d files", self._where(dataset), file.name, len(new))
         return file, len(new) - 1
 
@@ -215,6 +215,14 @@ class _PartWriter:
 
             return self._columns.lines(columns_of(part.rows))
         return self._columns.lines(part.columns)
+
+
+def _can_be_written(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of another encoding are lone surrogates
+        return False
+    return True
 
 
 def options_of(dataset: Dataset) -> FileOptions:

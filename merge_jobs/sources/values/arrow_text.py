@@ -21,6 +21,9 @@ from merge_jobs.sources.values.patterns import RANGES, is_text, most_characters,
 from merge_jobs.sources.values.row_writer import NULL
 from merge_jobs.sources.values.texts import ESCAPES
 
+# Arrow's own pool keeps tens of megabytes of what is free again.
+pa.set_memory_pool(pa.system_memory_pool())
+
 WHOLE_IN_A_DOUBLE = 2**53
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}
 # The years that have four digits, in days and in seconds.

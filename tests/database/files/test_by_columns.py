@@ -66,10 +66,9 @@ def _texts(seed: int) -> list[str]:
         dict.fromkeys([*TEXTS, "a\tb", "a\nb", "a\r\nb", "x" * 60, "é" * 40, "x" * 61, "1\n"]),
     )
     for text in list(found):
-        for _ in range(2):
-            at = draw.randrange(len(text) + 1)
-            sign = draw.choice(SIGNS)
-            found[draw.choice([text[:at] + sign + text[at:], text[:at] + text[at + 1 :]])] = None
+        at = draw.randrange(len(text) + 1)
+        sign = draw.choice(SIGNS)
+        found[draw.choice([text[:at] + sign + text[at:], text[:at] + text[at + 1 :]])] = None
     return [text for text in found if "\0" not in text]
 
 
@@ -131,7 +130,7 @@ def test_a_text_that_is_certain_is_one_that_its_column_takes_with_the_same_value
                 pairs.append((found.removesuffix(b"\t1\n") + b"\n", by_row))
         certain += len(pairs)
         compared.check(kind, pairs)
-    assert certain > 1000
+    assert certain > 500
 
 
 def test_a_column_of_texts_is_written_as_the_encoders_write_it(compared):
@@ -297,7 +296,7 @@ def _meaning(found: bytes | str) -> object:
     ]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     head=st.sampled_from(HEADS),
     body=st.lists(st.sampled_from(TOKENS), max_size=30).map(b"".join),

@@ -109,7 +109,7 @@ def test_what_is_wrong_in_a_file_leaves_it_unread_and_what_came_before_it_merged
     assert merged(case) == {1: "a", 2: "b"}
     folder.remove("c.csv")
     os.rename(folder.path / "a.csv", os.fsencode(folder.path) + b"/\xff.csv")
-    with pytest.raises(FolderNotRead, match="control characters, or is no UTF-8"):
+    with pytest.raises(FolderNotRead, match="its name is no UTF-8"):
         case.run(LIVE)
     assert merged(case) == {1: "a", 2: "b"}
 

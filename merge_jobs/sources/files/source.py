@@ -73,7 +73,7 @@ class FilesSource:
         if file.name in read and options.changed is ChangedFiles.REFUSE:
             raise ReadFileChanged(self._where(dataset), file.name)
         if not _can_be_written(file.name):
-            where = f"{self._where(dataset)}: {ascii(file.name)}"
+            where = f"{self._where(dataset)}: {file.name!a}"
             raise FolderNotRead(where, "its name is no UTF-8", "Rename it", retryable=False)
         log.info("%s: %s is the next of %d files", self._where(dataset), file.name, len(new))
         return file, len(new) - 1

@@ -11,13 +11,12 @@ import hmac
 import http.client
 import io
 import re
-import socket
 import ssl
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +24,7 @@ from config_schema.tls import Tls, ca_file
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
 from merge_jobs.sources.files.s3_list import ListedObject, ListPage, page_of
+from merge_jobs.sources.timely_answer import TimelyAnswer
 
 SECONDS = 60  # for the network to answer
 ANSWER_SECONDS = 300  # for a whole answer: a server that sends a byte a minute does not hold a job for years
@@ -142,7 +142,8 @@ class S3Client:
 
     def _connected(self) -> http.client.HTTPConnection:
         connection = self._opened()
-        connection.response_class = _TimelyAnswer
+        answer = partial(TimelyAnswer, seconds=ANSWER_SECONDS, pause=SECONDS)
+        connection.response_class = answer  # type: ignore[assignment]  # what makes one does too
         return connection
 
     def _opened(self) -> http.client.HTTPConnection:
@@ -197,34 +198,6 @@ class S3Client:
     def _wrong(self) -> FolderNotRead:
         what = "the storage does not answer as it should"
         return FolderNotRead(self._where, what, "Check the address; try again", retryable=True)
-
-
-class _TimelyAnswer(http.client.HTTPResponse):
-    """An answer that has to be there within a time, whatever it begins with and however slowly it comes."""
-
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_TimelyReader(sock, self.fp.detach()))
-
-
-class _TimelyReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, of: io.RawIOBase) -> None:
-        self._sock, self._of, self._end = sock, of, time.monotonic() + ANSWER_SECONDS
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        """Read what has come. Raises TimeoutError."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(min(SECONDS, left))
-        return self._of.readinto(buffer)
-
-    def close(self) -> None:
-        self._of.close()
-        super().close()
 
 
 class OpenedObject(io.RawIOBase):

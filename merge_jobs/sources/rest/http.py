@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.process import shutdown
 from merge_jobs.sources.rest.addresses import admitted_addresses, connected
 from merge_jobs.sources.rest.errors import AnswerBroken, ApiNotReached, ServerRefused
+from merge_jobs.sources.timely_answer import TimelyAnswer
 from merge_jobs.sources.values.json_values import NotExactJson, parsed_json
 
 log = logging.getLogger(__name__)
@@ -152,6 +154,8 @@ class ApiSession(requests.Session):  # type: ignore[misc]  # it has no types
         try:
             if self._connection is None:
                 self._connection = self._connected()
+            elif self._connection.sock is not None:
+                self._connection.sock.settimeout(SECONDS)  # the last answer has left less
             self._connection.request("GET", path, headers=dict(headers))
             with self._connection.getresponse() as answer:
                 found: CaseInsensitiveDict[str] = CaseInsensitiveDict(answer.getheaders())
@@ -282,6 +286,8 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(host, port, timeout=SECONDS)
         self.default_port = PORTS["http" if context is None else "https"]  # which the header Host leaves out
         self._addresses, self._context = addresses, context
+        answer = partial(TimelyAnswer, seconds=ANSWER_SECONDS, pause=SECONDS)
+        self.response_class = answer  # type: ignore[assignment]  # what makes one does too
 
     def connect(self) -> None:
         sock = connected(self._addresses, self.port, SECONDS)

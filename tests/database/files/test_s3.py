@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from merge_jobs.sources.files import s3
 from merge_jobs.sources.files.errors import FileChanged, FolderNotRead
 from merge_jobs.sources.files.storage import Bucket
 from tests.certificates import Authority
+from tests.endless_answers import ENDLESS, endless_server
 
 ONE = "<Contents><Key>in/a.csv</Key><LastModified>2026-11-30T10:00:00.000Z</LastModified><Size>10</Size></Contents>"
 LIST = '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{}</ListBucketResult>'
@@ -159,36 +158,13 @@ def test_an_answer_that_is_none_is_refused_without_its_text(server, kind, answer
     assert "secret" not in str(caught.value)
 
 
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-ENDLESS = {
-    "another answer to come": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "headers after the body": (CHUNKED + b"4\r\n<a/>\r\n0\r\n", b"X: y\r\n"),
-    "parts of nearly nothing": (CHUNKED, b"1;" + b"x" * 60_000 + b"\r\nx\r\n"),
-}
-
-
-@pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS.keys())
-def test_an_answer_without_an_end_ends(monkeypatch, begin, more):
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_answer_without_an_end_ends(monkeypatch, kind):
     monkeypatch.setattr(s3, "ANSWER_SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            for _ in range(2):  # a request is tried twice
-                asking, _ = listening.accept()
-                with asking, contextlib.suppress(ConnectionError):
-                    asking.recv(1 << 16)
-                    asking.sendall(begin)
-                    while True:
-                        asking.sendall(more)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        place = ConnectionInfo(
-            "127.0.0.1", listening.getsockname()[1], "s3://b/in", "public", "u", "p", tls=Tls.DISABLE
-        )
+    with endless_server(kind) as port:
+        place = ConnectionInfo("127.0.0.1", port, "s3://b/in", "public", "u", "p", tls=Tls.DISABLE)
         with pytest.raises(FolderNotRead, match="does not answer as it should") as caught:
             list(Bucket(place, "here").files("*.csv"))
-        thread.join()
     assert caught.value.retryable
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from config_schema.errors import StreamFactoryError
 from config_schema.model import RestPaginator, RestPaginatorType
 from config_schema.tls import Tls
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.rest import addresses, http, pages
 from merge_jobs.sources.rest.addresses import admitted_addresses
 from merge_jobs.sources.rest.errors import AnswerBroken, ApiNotReached, ListIncomplete, RecordRefused, ServerRefused
 from tests.certificates import Authority
 from tests.database.rest.conftest import BY_LINK, Answer, StandIn, person, straight_to, with_endpoint
+from tests.endless_answers import ENDLESS, endless_server
 
 Type = RestPaginatorType
 OFFSET = RestPaginator(Type.OFFSET, limit=2, total_path="total")
@@ -204,6 +207,18 @@ def test_an_answer_that_never_ends_is_given_up(source_of, api, without_waits, mo
     monkeypatch.setattr(http, "ANSWER_SECONDS", -1)
     api.pages("/v2/people", [ONE])
     assert refused(source_of(api), ApiNotReached, "it does not answer (TimeoutError)").retryable
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_answer_without_an_end_ends(monkeypatch, kind):
+    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(http, "ATTEMPTS", 1)
+    with endless_server(kind) as port:
+        place = ConnectionInfo("127.0.0.1", port, "/", "public", "", "", tls=Tls.DISABLE, admits_private=True)
+        session = http.ApiSession(place, "here")
+        with closing(session), pytest.raises((ApiNotReached, AnswerBroken)) as caught:
+            session.get(f"http://127.0.0.1:{port}/")
+    assert caught.value.retryable
 
 
 def test_a_wait_ends_when_the_reader_has_gone(source_of, api):

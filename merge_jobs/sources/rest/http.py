@@ -158,7 +158,7 @@ class ApiSession(requests.Session):  # type: ignore[misc]  # it has no types
                 self._connection.sock.settimeout(SECONDS)  # the last answer has left less
             self._connection.request("GET", path, headers=dict(headers))
             with self._connection.getresponse() as answer:
-                found: CaseInsensitiveDict[str] = CaseInsensitiveDict(answer.getheaders())
+                found = _headers(answer)
                 if answer.status != 200:
                     self.close()
                     self._refuse(answer.status, found)
@@ -303,6 +303,14 @@ class _Connection(http.client.HTTPConnection):
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(2)
+
+
+def _headers(answer: http.client.HTTPResponse) -> CaseInsensitiveDict[str]:
+    """Return the headers of an answer; one that comes several times, as Link may, has all of its values."""
+    found: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    for name, value in answer.getheaders():
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _seconds_to_wait(headers: Mapping[str, str]) -> float | None:

@@ -106,6 +106,14 @@ def test_records_that_come_a_second_time_are_noticed(source_of, api):
     assert error.retryable
 
 
+def test_each_of_several_link_headers_counts(source_of, api):
+    links = {"Link": '<?page=1>; rel="first", <?page=2>; rel="next"', "link": '<?page=9>; rel="last"'}
+    for headers in (links, dict(reversed(links.items()))):
+        api.in_turn("/v2/people", Answer([ONE], headers=headers), Answer([TWO], headers={"link": links["link"]}))
+        of_header = with_endpoint(paginator=RestPaginator(Type.HEADER_LINK), data_selector="$")
+        assert source_of(api, of_header).read().count(b"\n") == 2
+
+
 TOTALS = {
     "a list that ends early": (
         {"total_records_path": "total"},

@@ -39,8 +39,9 @@ BATCHES = ("batch", "micro_batch")
 TEMPLATE = re.compile(r"{{.*}}")
 NO_TYPE = "Write the type that it has in the table"
 LOAD_IT = (
-    "Load its records into tables of a database that are called as its endpoints, with dlt for example, and name this "
-    "database by --dsn: batches merge them from there"
+    "Write an API as a source of kind rest by hand (docs/sources.md); or load its records into tables of a database "
+    "that are called as its endpoints, with dlt for example, and name this database by --dsn: batches merge them from "
+    "there"
 )
 OF_THE_LOADER = "It is for the program that loads the records into the tables"
 OF_THE_PLATFORM = "Platforms and their merge stores say where data goes: see docs/model.md"
@@ -123,10 +124,10 @@ def read_uis(report: ImportReport, choice: UisChoice) -> DescribedDatastore:
     report.raise_if_wrong()
     if choice.source is None and source is None:
         raise SourceNotReadable(
-            report.file, "provider.provider_type", f"{kind} is no kind of source of the model", LOAD_IT
+            report.file, "provider.provider_type", f"{kind} is no source that is converted", LOAD_IT
         )
     if kind != DATABASE:
-        what = f"{kind} is no kind of source of the model: batches read {', '.join(map(repr, tables))} in the database"
+        what = f"{kind} is no source that is converted: batches read {', '.join(map(repr, tables))} in the database"
         report.unsaid("provider.provider_type", what, LOAD_IT)
     store = Datastore(
         choice.name or _stream_name(part, called), choice.source or source or _NOWHERE, (), documentation=documentation

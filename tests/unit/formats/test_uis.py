@@ -136,7 +136,7 @@ def test_the_second_shape_has_its_mode_outside_and_seconds_in_its_schedule():
 
 def test_without_a_database_it_says_what_to_do():
     report = ImportReport(MARKET)
-    with pytest.raises(SourceNotReadable, match=r"rest_api is no kind of source of the model.*by --dsn") as caught:
+    with pytest.raises(SourceNotReadable, match=r"rest_api is no source that is converted.*by --dsn") as caught:
         read_uis(report, UisChoice())
     assert caught.value.path == "provider.provider_type"
     assert "10 provider.provider_type" not in [f"{one.line} {one.path}" for one in report.noted()]

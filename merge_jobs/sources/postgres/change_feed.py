@@ -40,6 +40,8 @@ SETTLE_SECONDS = 2.0  # for the transactions that ran when the slot was looked a
 POLL_SECONDS = 0.05
 WRAP = 1 << 32
 MEGABYTE = 1 << 20
+OTHER_LEVELS = ("minimal", "replica")
+INVALIDATED = ("wal_removed", "rows_removed", "wal_level_insufficient", "idle_timeout")
 LEFT_BEHIND = 16 * MEGABYTE  # of log that a batch without changes need not let go
 
 
@@ -156,12 +158,12 @@ class FeedSession:
         if in_recovery:
             return self._unfit("the source is a standby")
         if level != "logical":
-            return self._unfit(f"wal_level of the source is {level}")
+            return self._unfit(f"wal_level of the source is {level if level in OTHER_LEVELS else 'not logical'}")
         if not replicates:
             return self._unfit("the job's user has no REPLICATION")
         if found is None:
             return self._unfit(f"there is no slot {self.slot}", is_there=False)
-        wrong = _slot_wrong(found, database)
+        wrong = _slot_wrong(self.slot, found, database)
         if wrong is None and held > self.feed.max_wal * MEGABYTE and self.may_drop:
             wrong = f"the slot held back {held // MEGABYTE} MB of WAL, more than max_wal, and was dropped"
             log.error("%s: %s: run merge-job feed create when the stream keeps up again", self.where, wrong)
@@ -309,15 +311,15 @@ class FeedSession:
         self.close()
 
 
-def _slot_wrong(found: Mapping[str, Any], database: str) -> str | None:
-    """Return why a slot of this name is none to follow; None if it is one."""
-    name = found["slot_name"]
+def _slot_wrong(name: str, found: Mapping[str, Any], database: str) -> str | None:
+    """Return why a slot is none to follow; None if it is one. What the server says is repeated where it is known."""
     if found["plugin"] != PLUGIN or found["database"] != database:
         return f"the slot {name} is one of another plugin or database"
     if found.get("two_phase"):
         return f"the slot {name} decodes prepared transactions"
     if found.get("wal_status") == "lost" or found.get("invalidation_reason") or found.get("conflicting"):
-        why = found.get("invalidation_reason") or "its WAL was removed"
+        reason = found.get("invalidation_reason")
+        why = reason if reason in INVALIDATED else "its WAL was removed" if not reason else "it says why itself"
         return f"the source has invalidated the slot {name}: {why}"
     if found["active"]:
         return f"another session uses the slot {name}"

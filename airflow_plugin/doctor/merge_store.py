@@ -44,6 +44,9 @@ TABLES_ARE_CURRENT = Rule("DF3678", "The tables of a platform have the version t
 MIGRATION_IS_UNCHANGED = Rule("DF3679", "The files of migrations that a database has are unchanged.")
 CHANGES_ARE_NOTED = Rule("DF3680", "A trigger notes changes of the stream table, for the bundle.")
 
+WAL_HAS_ROOM = Rule("DF3681", "The server of a large merge store has room for the WAL of loads.")
+
+LARGE, LEAST_WAL, LEAST_BUFFERS = 10 << 30, 4 << 30, 16 << 20  # bytes: of a database, and of the settings for one
 OLDEST, NEWEST = 15, 18  # major versions that it is tested with
 SYNC = "Run dagfactory sync or dagfactory db upgrade, which create it"
 
@@ -62,6 +65,7 @@ def merge_store_findings(
         with closing(connect(dsn, where)) as connection:
             connection.set_session(readonly=True)
             yield from _of_server(area, connection, f"{where}: {place(dsn)}")
+            yield from _of_wal(area, connection)
             yield from session_findings(Area("tls", area.platform), connection, dsn, where)
             yield from _of_public(Area("rights", area.platform), connection, settings.merge_store_schema)
             if streams:
@@ -106,6 +110,19 @@ def _of_server(area: Area, connection: Connection, where: str) -> Iterator[Findi
     if standby:
         what = "this is a standby: it can lag, and jobs cannot write to it"
         yield area.warning(SERVER_IS_PRIMARY, what, "Name the primary in the DSN")
+
+
+def _of_wal(area: Area, connection: Connection) -> Iterator[Finding]:
+    """Yield a finding if a store with large tables has the settings of a small one: each load writes all to the WAL."""
+    ((size, most_wal, buffers),) = fetch(connection, "room_for_wal")
+    if size >= LARGE and (most_wal < LEAST_WAL or buffers < LEAST_BUFFERS):
+        has = f"max_wal_size is {most_wal >> 20} MB and wal_buffers {buffers >> 20} MB"
+        what = f"the merge store has {size / (1 << 30):.0f} GB, and {has}: loads wait for checkpoints and for the WAL"
+        todo = (
+            f"Set max_wal_size to {LEAST_WAL >> 30}GB or more and wal_buffers to {LEAST_BUFFERS >> 20}MB or more, "
+            "with disk for it, and restart the server (docs/performance.md)"
+        )
+        yield area.warning(WAL_HAS_ROOM, what, todo)
 
 
 def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Finding]:

@@ -3,6 +3,11 @@
 -- name: server
 SELECT current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery()
 
+-- name: room_for_wal
+-- In bytes: the database, how much WAL there is before a checkpoint, and what waits in memory to be written to it.
+SELECT pg_database_size(current_database()), pg_size_bytes(current_setting('max_wal_size')),
+    pg_size_bytes(current_setting('wal_buffers'))
+
 -- name: in_tls
 -- Whether the server itself is reached in TLS; a proxy may have that with us, or with the server, alone.
 SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()

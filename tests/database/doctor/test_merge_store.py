@@ -70,6 +70,17 @@ def test_an_older_table_and_a_store_without_a_synced_model(well):
     ]
 
 
+def test_a_large_store_with_the_settings_of_a_small_one(well, monkeypatch):
+    monkeypatch.setattr("airflow_plugin.doctor.merge_store.LARGE", 1)
+    monkeypatch.setattr("airflow_plugin.doctor.merge_store.LEAST_WAL", 1 << 50)
+    [(level, area, text)] = well.doctor()
+    assert (level, area) == ("warning", "connection")
+    assert "loads wait for checkpoints and for the WAL. Set max_wal_size to " in text
+    monkeypatch.setattr("airflow_plugin.doctor.merge_store.LEAST_WAL", 1)
+    monkeypatch.setattr("airflow_plugin.doctor.merge_store.LEAST_BUFFERS", 1)
+    assert well.doctor() == []
+
+
 def test_changes_that_no_trigger_notes_are_reported_with_the_statement_that_lets_them_be_noted(well):
     well.execute(f"DROP TRIGGER yellowlive_note_revision ON {TABLE}")
     [(level, area, text)] = well.doctor()

@@ -21,6 +21,7 @@ from config_schema.model import (
     Dataset,
     Datastore,
     Ecosystem,
+    Lake,
     Platform,
     RestEndpoint,
     Runner,
@@ -73,13 +74,15 @@ def _claims(part: Datastore | Platform) -> Iterator[Claim]:
     if isinstance(part, Datastore):
         if part.source.kind is SourceKind.FILES:
             for dataset in part.datasets:
-                yield from _folders(part, dataset)
+                yield from _folders(*_folder_of(part, dataset))
         else:
             yield from (_table(part, dataset) for dataset in part.datasets)
         yield _secret(part.source.credential)
         yield _database("source", part.source, checked=False)
     else:
         yield Claim(("namespace", part.namespace), f"the namespace {part.namespace}")
+        if part.lake is not None:
+            yield from _folders(*_warehouse(part.lake))
         yield from (_database("store", one) for one in _databases(part))
         yield from (_secret(name) for name, _ in _sent(part))
         yield _secret(part.model.credential, checked=False)
@@ -92,13 +95,15 @@ def _uses(part: Datastore | Platform) -> Iterator[Use]:
     if isinstance(part, Datastore):
         if part.source.kind is SourceKind.FILES:
             for dataset in part.datasets:
-                yield from _uses_of_folders(part, dataset)
+                yield from _uses_of_folders(*_folder_of(part, dataset))
         else:
             yield from map(_whole, (_table(part, dataset) for dataset in part.datasets))
         yield _sending(part.source.credential, part.source)
         yield _whole(_database("store", part.source))
         return
     yield _whole(Claim(("namespace", part.namespace), f"the namespace {part.namespace}"))
+    if part.lake is not None:
+        yield from _uses_of_folders(*_warehouse(part.lake))
     for one in _databases(part):
         yield from (_whole(_database("store", one)), _whole(_database("source", one)))
     # In a namespace of its own a secret of the same name is another one for jobs. But sync, and other commands, read
@@ -197,23 +202,27 @@ def _folder_of(store: Datastore, dataset: Dataset) -> tuple[Key, Key]:
     return server, tuple(takewhile(lambda part: not WILD.intersection(part), parts[:-1]))
 
 
-def _folders(store: Datastore, dataset: Dataset) -> Iterator[Claim]:
-    """Yield what a dataset's files give a right to: what is in their folder, and to read it from the folders above.
+def _folders(server: Key, folder: Key) -> Iterator[Claim]:
+    """Yield what files in a folder give a right to: what is in it, and to read it from the folders above.
 
-    Patterns match the same file in many ways, so a folder belongs to whoever reads files in it. Each of those who read
-    below a folder can refuse that it is read as a whole.
+    Patterns match the same file in many ways, so a folder belongs to whoever reads files in it, or keeps a lake there.
+    Each of those who read below a folder can refuse that it is read as a whole.
     """
-    server, folder = _folder_of(store, dataset)
     yield _in_folder(server, folder)
     for depth in range(len(folder)):
         above = folder[:depth]
         yield Claim(("above files", *server, *above), f"the folder /{'/'.join(folder)}", checked=False)
 
 
-def _uses_of_folders(store: Datastore, dataset: Dataset) -> Iterator[Use]:
-    server, folder = _folder_of(store, dataset)
+def _uses_of_folders(server: Key, folder: Key) -> Iterator[Use]:
     yield from (_whole(_in_folder(server, folder[:depth])) for depth in range(len(folder) + 1))
     yield _whole(Claim(("above files", *server, *folder), f"the folders in /{'/'.join(folder)}", checked=False))
+
+
+def _warehouse(lake: Lake) -> tuple[Key, Key]:
+    """Return the server and the folder of a lake: its jobs write there, and its readers see everything in it."""
+    path = posixpath.normpath(lake.warehouse.removeprefix("file://"))
+    return ("disk",), tuple(part for part in path.split("/") if part)
 
 
 def _in_folder(server: Key, folder: Key) -> Claim:

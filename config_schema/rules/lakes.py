@@ -8,6 +8,7 @@ from config_schema.model import Ecosystem, Platform, Runner
 from config_schema.model.lake import refusals
 from config_schema.model.mapping import DsgMapping
 from config_schema.problem import Finding
+from config_schema.rules.files import OF_THE_SYSTEM
 from config_schema.rules.parts import assigned, datasets_by_sink
 
 
@@ -37,6 +38,9 @@ def _of_lake(at: str, platform: Platform) -> Iterator[Finding]:
         parts = [] if warehouse is None else warehouse.removeprefix("file:///").split("/")
         if any(part in ("", ".", "..") for part in parts):
             yield path, "the path has an empty part in it, or one of dots", "Write the path as it is: file:///mnt/lake"
+        if parts and f"/{parts[0]}/" in OF_THE_SYSTEM:
+            what = f"{warehouse!r} is a name that the system gives to folders which have another one"
+            yield path, what, "Write the path under which it is kept"
     if platform.runner is not Runner.PROCESS:
         what = f"{platform.name} runs its jobs in pods, in which no folder outlives a job"
         yield f"{at}.runner", what, "Write runner: process"

@@ -118,9 +118,12 @@ def check_warehouse(lake: Lake | None, hosts: Sequence[str] | None) -> None:
     """Raise WarehouseNotAdmitted for a lake in a folder that `hosts` do not have as `file:/path/`; None allows all."""
     if lake is None or hosts is None:
         return
-    real = os.path.realpath(lake.warehouse.removeprefix("file://")) + "/"
+    named = os.path.normpath(lake.warehouse.removeprefix("file://"))
+    real = os.path.realpath(named) + "/"
     folders = [one.removeprefix(FILE) for one in hosts if one.startswith(f"{FILE}/") and one.endswith("/")]
-    if not any(_holds(folder, real) for folder in folders):
+    # By its name it is known whose the folder is, as of a source.
+    is_named = f"{named}/" == real or any(_names(folder, f"{named}/") for folder in folders)
+    if not is_named or not any(_holds(folder, real) for folder in folders):
         raise WarehouseNotAdmitted(lake.warehouse)
 
 

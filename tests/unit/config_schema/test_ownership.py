@@ -294,6 +294,7 @@ def test_a_table_is_its_owner_s_by_whatever_words_its_server_takes(folder, their
         assert "belongs to crm" in problem
 
 
+SINGLE = "consistency: single_dataset"
 PLATFORM_OF_OWN = """
 platforms:
   - name: Ours
@@ -342,6 +343,42 @@ def platform_of_own(folder: Path, **changed: str) -> None:
     own = {"namespace": "ns-ours", "host": "own", "database": "own", "credential": "own", "runner": "kubernetes"}
     more = {"slack": "own-slack", "url": "https://git.example/company/model.git"}
     (folder / "ecosystem" / "platform.yaml").write_text(PLATFORM_OF_OWN.format(**own | more | changed))
+
+
+LAKE = "ns-ours\n    lake: {{warehouse: 'file://{}'}}"
+
+
+def of_folders(problems: list[str]) -> list[str]:
+    return [one for one in problems if "the folder" in one]
+
+
+@pytest.mark.parametrize("warehouse", ["/data/in", "/data", "/data/in/lake"])
+def test_a_lake_takes_no_folder_in_which_others_have_files(folder, warehouse):
+    git(folder, "checkout", "-q", "main")
+    declare(folder, host="data, kind: files", database="/data/in", credential="crm", table="c.csv", more=SINGLE)
+    (folder / "ecosystem" / "own.yaml").rename(folder / "ecosystem" / "files.yaml")
+    edit(folder / "ecosystem" / "files.yaml", "callcentre", "crm")
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    platform_of_own(folder, runner="process", namespace=LAKE.format("/data/lake"))
+    assert of_folders(refused(folder, CALLCENTRE)) == []
+    platform_of_own(folder, runner="process", namespace=LAKE.format(warehouse))
+    assert "belongs to crm" in of_folders(refused(folder, CALLCENTRE))[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "pattern"), [("/mnt/lake/x", "*.parquet"), ("/mnt", "*/x/*.parquet"), ("/mnt/lake", "a.csv")]
+)
+def test_nobody_reads_the_files_of_a_lake_of_others(folder, place, pattern):
+    git(folder, "checkout", "-q", "main")
+    platform_of_own(folder, runner="process", namespace=LAKE.format("/mnt/lake"))
+    edit(folder / "ecosystem" / "platform.yaml", "owner: callcentre", "owner: platform")
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    declare(folder, host="data, kind: files", database="/mnt/own", table="a.csv", more=SINGLE)
+    assert of_folders(refused(folder, CALLCENTRE)) == []
+    declare(folder, host="data, kind: files", database=place, table=f'"{pattern}"', more=SINGLE)
+    assert "belongs to platform" in of_folders(refused(folder, CALLCENTRE))[0]
 
 
 @pytest.mark.parametrize("secret", ["git", "slack"])

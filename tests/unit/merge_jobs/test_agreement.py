@@ -61,8 +61,11 @@ def test_a_warehouse_is_written_only_in_a_folder_that_the_settings_have(tmp_path
     lake = Lake((tmp_path / "link" / "of" / "mine").as_uri())
     check_warehouse(None, [])
     check_warehouse(lake, None)
-    for folder in (tmp_path, tmp_path / "lake", tmp_path / "link" / "of" / "mine"):
+    for folder in (tmp_path, tmp_path / "link", tmp_path / "link" / "of" / "mine"):
         check_warehouse(lake, ["pg-data:5432", f"file:{folder}/"])
+    check_warehouse(Lake((tmp_path / "lake").as_uri()), [f"file:{tmp_path}/link/"])
+    with pytest.raises(WarehouseNotAdmitted):  # by a name that nobody knows whose it is
+        check_warehouse(Lake(f"file:///proc/self/root{tmp_path}/lake"), [f"file:{tmp_path}/lake/"])
     for hosts in ([], ["file:"], [f"file:{tmp_path}"], [f"file:{tmp_path}/la/"], ["pg-data:5432"]):
         with pytest.raises(WarehouseNotAdmitted):
             check_warehouse(lake, hosts)

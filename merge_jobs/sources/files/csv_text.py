@@ -18,7 +18,7 @@ from merge_jobs.sources.values.row_writer import NULL
 # Signs that stand in no number, time or truth, so that a line has one meaning.
 DELIMITERS, QUOTES = frozenset(",;|\t^~!#$%&*@"), frozenset("\"'`")
 # How many characters of a text an expression counts, in one column and in all: each is a state of its automaton.
-COUNTED, COUNTED_IN_ALL = 256, 1024
+COUNTED, COUNTED_IN_ALL = 256, 4096
 # The forms of a field, by the text that stands for NULL.
 FORMS = {
     "": ("(?:FIELD|QUOTEFIELDQUOTE)", "(?:FIELD|QUOTEFIELDQUOTE|QUOTEQUOTE)?"),

@@ -9,7 +9,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from merge_jobs.sources.rest.errors import ApiNotReached, ServerRefused
 
 CONNECT_SECONDS = 30
-TRANSLATED = ip_network("64:ff9b::/96")  # an IPv4 address behind a translator, in the last 32 bits
+# An IPv4 address stands in the last 32 bits: behind a translator, and in two forms that are out of use.
+TRANSLATED = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")))
+# Of no use on the internet, whatever the tables of this version of Python say.
+NOT_PUBLIC = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", *map(str, TRANSLATED[1:]), "fec0::/10")))
+NOT_PUBLIC += tuple(map(ip_network, ("3fff::/20", "5f00::/16")))
+# Where clouds say who a machine is, beside link-local addresses.
+METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192")))
 Address = IPv4Address | IPv6Address
 
 
@@ -39,9 +45,10 @@ PRIVATE = "an address of a private network"
 
 def _why_not(text: str, *, admits_private: bool) -> str | None:
     for address in _meant(ip_address(text.partition("%")[0])):
-        if address.is_unspecified or address.is_multicast or address.is_link_local:
+        if address.is_unspecified or address.is_multicast or address.is_link_local or address in METADATA:
             return "an address that no API has"  # that of a cloud's metadata, for one
-        if not address.is_global and not admits_private:
+        is_public = address.is_global and not any(address in one for one in NOT_PUBLIC)
+        if not is_public and not admits_private:
             return PRIVATE
     return None
 
@@ -50,7 +57,7 @@ def _meant(address: Address) -> Iterator[Address]:
     """Yield an address, and the one of IPv4 that stands in it."""
     if isinstance(address, IPv6Address):
         inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in TRANSLATED:
+        if any(address in one for one in TRANSLATED):
             inner.append(IPv4Address(address.packed[-4:]))
         if address.ipv4_mapped is None:
             yield address

@@ -316,9 +316,15 @@ def test_a_name_is_resolved_once_and_what_it_means_later_is_not_asked(source_of,
 
 FORBIDDEN = ["0.0.0.0", "169.254.169.254", "224.0.0.1", "::", "fe80::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]
 PRIVATE = ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "::1", "fd00::1", "::ffff:10.0.0.1", "2002:a00:1::"]
+# An address of IPv4 in other forms, where clouds say who a machine is, and what older tables of Python take for public.
+FORBIDDEN += ["::ffff:0:a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "::169.254.169.254"]
+FORBIDDEN += ["fd00:ec2::254", "100.100.100.200", "192.0.0.192"]
+PRIVATE += ["::ffff:0:7f00:1", "64:ff9b:1:fffe::7f00:1", "::127.0.0.1", "64:ff9b:1::808:808", "100.64.0.1"]
+PRIVATE += ["192.0.0.10", "192.88.99.1", "fec0::1", "5f00::1", "3fff::1"]
+PUBLIC = ["93.184.216.34", "2606:4700:4700::1111", "64:ff9b::5db8:d822"]
 
 
-@pytest.mark.parametrize("address", [*FORBIDDEN, *PRIVATE, "93.184.216.34"])
+@pytest.mark.parametrize("address", [*FORBIDDEN, *PRIVATE, *PUBLIC])
 def test_a_name_leads_to_private_addresses_only_where_the_settings_say_so(monkeypatch, address):
     both = [(0, 0, 0, "", ("93.184.216.34", 443)), (0, 0, 0, "", (address, 443))]
     monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: both)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from config_schema.model import Dataset
-from config_schema.model.sql_types import parsed
+from config_schema.model.sql_types import long_name, parsed
 from merge_jobs.process import shutdown
 from merge_jobs.sources.postgres.change_feed import (
     LEFT_BEHIND,
@@ -203,9 +203,12 @@ def looked_at_tables(
 
 def _is_one_key(source: PostgresSource, dataset: Dataset) -> bool:
     """Return whether a key's text means the same in the source and in the merge store."""
-    columns, types = source.columns(dataset), {column.name: column.type for column in dataset.columns}
+    columns, types = source.columns(dataset), {column.name: long_name(column.type) for column in dataset.columns}
     return all(
-        name in columns and columns[name].portable and parsed(columns[name].type) == parsed(types[name])
+        name in columns
+        and columns[name].portable
+        and parsed(columns[name].type) is not None
+        and parsed(columns[name].type) == parsed(types[name])
         for name in dataset.primary_key
     )
 

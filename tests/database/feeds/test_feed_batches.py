@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import psycopg2
 import pytest
@@ -210,9 +211,9 @@ DOUBTS = {
 @pytest.mark.parametrize("statement", DOUBTS, ids=lambda text: text[:50])
 def test_a_doubt_lets_the_batch_look_at_the_table_and_say_why(feeding, statement):
     case = feeding(f"{TABLES}; CREATE SCHEMA s", OF_ONE)
-    case.merge(LIVE)
+    case.run(LIVE)
     case.execute("UPDATE t SET word = 'x' WHERE id = 2")
-    assert strategies(case.merge(LIVE))["t"] == "change_feed"
+    assert strategies(case.run(LIVE))["t"] == "change_feed"
     for one in ["DELETE FROM t WHERE id = 11", *statement.split("; "), "INSERT INTO t VALUES (12, 'b', 'x')"]:
         case.at_server(one)
     result = case.merge(LIVE).datasets["t"]
@@ -319,6 +320,29 @@ def test_a_key_that_is_written_otherwise_is_the_same_key(feeding):
     result = case.run(LIVE).datasets["t"]
     assert (result.strategy, result.counts) == ("change_feed", Counts(0, 1, 1, 0, 1))
     assert case.open_rows(LIVE, case.datasets[0]) == {("1.00",): ("1.00", "x")}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "is_followed"),
+    [
+        ("varchar(20)", "varchar(20)", True),
+        ("int", "int", True),
+        ("numeric(10, 2)", "decimal(10,2)", True),
+        ("timestamptz(3)", "timestamptz(3)", True),
+        ("int", "bigint", False),
+        ("varchar(20)", "text", False),
+    ],
+)
+def test_a_key_has_one_type_however_the_model_writes_it(feeding, theirs, ours, is_followed):
+    case = feeding(f"CREATE TABLE t (id {theirs} PRIMARY KEY, word text)")
+    key, *others = case.datasets[0].columns
+    case.datasets = (replace(case.datasets[0], columns=(replace(key, type=ours), *others)),)
+    case.run(LIVE)
+    value = "'2026-01-01'" if "time" in theirs else "'1'"
+    case.execute(f"INSERT INTO t VALUES ({value}, 'x')")
+    result = case.run(LIVE).datasets["t"]
+    assert (result.strategy == "change_feed", result.counts.inserted) == (is_followed, 1)
+    assert is_followed or "another type" in result.reason
 
 
 def test_an_idle_stream_lets_the_source_forget_what_others_have_written(feeding, monkeypatch):

@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.database.feeds.histories import PUBLICATION, TABLES, follow
 
-HISTORIES = 4
+HISTORIES = 3
 
 
 def test_random_histories_are_followed_exactly(feeding):

@@ -51,7 +51,7 @@ class FilesSource:
         self.where = f"source {place}"
         self._storage: Storage = storage_of(place, self.where)
         self._files: dict[str, tuple[FoundFile, ...]] = {}  # by dataset; in their order, where each is read once
-        self._others: dict[str, list[str]] = {}  # names of files that do not match
+        self._others: dict[str, list[str]] = {}  # names of some files, where none matches
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         """Find the files of each dataset, and return the time. Raises FilesMissing where they are read together."""
@@ -147,7 +147,7 @@ class FilesSource:
         pattern, options = dataset.source_table, options_of(dataset)
         there = sorted(self._storage.files(pattern))
         found = tuple(one for one in there if matches(pattern, one.name))
-        self._others[dataset.name] = [one.name for one in there if not matches(pattern, one.name)][: SHOWN + 1]
+        self._others[dataset.name] = [] if found else [one.name for one in there[: SHOWN + 1]]
         if dataset.reads_files_once:
             return tuple(sorted(found, key=lambda one: (one.modified, one.name)))
         if not found:

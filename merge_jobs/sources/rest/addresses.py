@@ -44,13 +44,14 @@ PRIVATE = "an address of a private network"
 
 
 def _why_not(text: str, *, admits_private: bool) -> str | None:
-    for address in _meant(ip_address(text.partition("%")[0])):
-        if address.is_unspecified or address.is_multicast or address.is_link_local or address in METADATA:
-            return "an address that no API has"  # that of a cloud's metadata, for one
-        is_public = address.is_global and not any(address in one for one in NOT_PUBLIC)
-        if not is_public and not admits_private:
-            return PRIVATE
-    return None
+    meant = list(_meant(ip_address(text.partition("%")[0])))
+    if any(one.is_unspecified or one.is_multicast or one.is_link_local or one in METADATA for one in meant):
+        return "an address that no API has"  # that of a cloud's metadata, for one
+    return None if admits_private or all(map(_is_public, meant)) else PRIVATE
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not any(address in one for one in NOT_PUBLIC)
 
 
 def _meant(address: Address) -> Iterator[Address]:

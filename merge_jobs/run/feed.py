@@ -154,7 +154,7 @@ class StreamFeed:
                 return False
             if self.slot is None or self.slot.wrong is not None or self.session.has_news(self.slot):
                 self.had_news = True
-                break
+                return not shutdown.asked()  # a signal ends a look, as if something had come
             pause = min(pause * 1.5, LONGEST_PAUSE)
         return True
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SMALL_STACK = 1 << 20  # bytes, for a thread that only copies: all of a stack counts where memory is limited
@@ -27,17 +28,23 @@ def start_without_signals(
     `stack` is the size of its stack in bytes; 0 is the system's.
     """
     thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+    with signals_blocked(), _starting:
+        others = threading.stack_size(stack)
+        try:
+            thread.start()
+        finally:
+            threading.stack_size(others)
+    return thread
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Block signals while a library may start threads of its own: one that gets a signal would end the process."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        with _starting:
-            others = threading.stack_size(stack)
-            try:
-                thread.start()
-            finally:
-                threading.stack_size(others)
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return thread
 
 
 def unblock_signals() -> None:

@@ -11,6 +11,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from config_schema.model.lake import Form, LakeType
+from merge_jobs.process import shutdown
+from merge_jobs.process.signal_mask import signals_blocked
 
 PIECE_BYTES = 32 << 20
 SCALARS = {
@@ -64,9 +66,11 @@ class CsvRows:
         """Hand on the rows that wait."""
         if self._waiting:
             waiting, self._waiting = self._waiting, bytearray()
-            table = _table(bytes(waiting), self._types, self._schema)
-            self.rows += table.num_rows
-            self._take(table)
+            shutdown.check()
+            with signals_blocked():
+                table = _table(bytes(waiting), self._types, self._schema)
+                self.rows += table.num_rows
+                self._take(table)
 
 
 def _table(data: bytes, types: Sequence[LakeType], schema: pa.Schema) -> pa.Table:

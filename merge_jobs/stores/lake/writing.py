@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -20,7 +21,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model.lake import TYPES, LakeType, refusals, type_of
 from merge_jobs.errors import values_rejected
 from merge_jobs.misfit import Reason
-from merge_jobs.process import shutdown
+from merge_jobs.process.signal_mask import signals_blocked
 from merge_jobs.stores.postgres.merge_store import DryRunStore, MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 
@@ -82,7 +83,8 @@ def open_catalog(store: MergeStore) -> ControlCatalog:
     lake = store.stream.platform.lake
     assert lake is not None
     try:
-        from merge_jobs.stores.lake.catalog import ControlCatalog
+        with signals_blocked():
+            from merge_jobs.stores.lake.catalog import ControlCatalog
     except ModuleNotFoundError as error:
         raise LibrariesMissing(error.name or "pyiceberg") from error
     return ControlCatalog(store, lake)
@@ -131,7 +133,8 @@ def create_tables(tables: DatasetTables) -> None:
     versions, closings = table_names(tables)
     for name, columns in ((versions, version_columns(tables)), (closings, closing_columns(tables))):
         with _failures_named(tables):
-            catalog.new_table(name, arrow_schema(columns), {**TABLE_PROPERTIES, **about})
+            with signals_blocked():
+                catalog.new_table(name, arrow_schema(columns), {**TABLE_PROPERTIES, **about})
             catalog.sync()
 
 
@@ -166,55 +169,59 @@ def write(tables: DatasetTables, batch_id: int, new: int, closed: int) -> None:
     if not isinstance(tables.store, DryRunStore):
         catalog, began = open_catalog(tables.store), time.monotonic()
         versions, closings = table_names(tables)
-        if new:
-            written = [_written(name, of) for name, of, _ in version_columns(tables)[:-1]]
-            _append(catalog, tables, versions, version_columns(tables), "versions_out", batch_id, new, written)
-        if closed:
-            key = [_written(name, of) for name, of, _ in closing_columns(tables)[:-2]]
-            _append(catalog, tables, closings, closing_columns(tables), "closings_out", batch_id, closed, key)
+        of_versions, of_closings = version_columns(tables), closing_columns(tables)
+        parts = [
+            _Part(versions, of_versions, "versions_out", "written_columns", of_versions[:-1], new),
+            _Part(closings, of_closings, "closings_out", "written_key", of_closings[:-2], closed),
+        ]
+        for part in parts:
+            if part.rows:
+                with _failures_named(tables):
+                    _append(catalog, tables, batch_id, part)
         seconds = time.monotonic() - began
-        log.info(
-            "%s batch %d: %d versions and %d closings written to the lake in %.1f s",
-            tables.where,
-            batch_id,
-            new,
-            closed,
-            seconds,
-        )
+        done = (tables.where, batch_id, new, closed, seconds)
+        log.info("%s batch %d: %d versions and %d closings written to the lake in %.1f s", *done)
     tables.later("lake.drop_closed")
 
 
-def _append(
-    catalog: ControlCatalog,
-    tables: DatasetTables,
-    name: str,
-    columns: Columns,
-    out: str,
-    batch_id: int,
-    rows: int,
-    written: Sequence[sql.Composable],
-) -> None:
+@dataclass(frozen=True)
+class _Part:
+    """A table of the lake, and the statement that writes its rows out.
+
+    `written` are the columns of the source among its columns, whose expressions are the statement's `placeholder`.
+    """
+
+    name: str
+    columns: Columns
+    statement: str
+    placeholder: str
+    written: Columns
+    rows: int
+
+
+def _append(catalog: ControlCatalog, tables: DatasetTables, batch_id: int, part: _Part) -> None:
     from merge_jobs.stores.lake.arrow_rows import CsvRows
 
     properties = {"stream-factory.batch": str(batch_id), "stream-factory.run": tables.store.run_id}
-    with _failures_named(tables):
-        table: Table = catalog.load_table(name)
-        with table.transaction() as transaction:
+    with signals_blocked():
+        table: Table = catalog.load_table(part.name)
+        transaction = table.transaction()
 
-            def take(piece: pa.Table) -> None:
-                shutdown.check()
-                transaction.append(piece, snapshot_properties=properties)
+    def take(piece: pa.Table) -> None:
+        transaction.append(piece, snapshot_properties=properties)
 
-            into = CsvRows(columns, take)
-            part = "written_columns" if out == "versions_out" else "written_key"
-            extra = {part: sql.SQL(", ").join(written), "batch": sql.Literal(batch_id)}
-            with tables.store.session.cursor() as cursor:
-                cursor.copy_expert(tables.composed(f"lake.{out}", **extra), into)
-            into.flush()
-            if into.rows != rows:
-                raise LakeFailed(tables.where, f"{rows} rows were to be written, and {into.rows} were")
+    into = CsvRows(part.columns, take)
+    written = sql.SQL(", ").join(_filled(of.written, name) for name, of, _ in part.written)
+    extra = {part.placeholder: written, "batch": sql.Literal(batch_id)}
+    with tables.store.session.cursor() as cursor:
+        cursor.copy_expert(tables.composed(f"lake.{part.statement}", **extra), into)
+    into.flush()
+    if into.rows != part.rows:
+        raise LakeFailed(tables.where, f"{part.rows} rows were to be written, and {into.rows} were")
+    with signals_blocked():
+        transaction.commit_transaction()
         catalog.expire(table)
-        catalog.sync()
+    catalog.sync()
 
 
 @contextmanager
@@ -232,10 +239,6 @@ def _failures_named(tables: DatasetTables) -> Iterator[None]:
         raise LakeFailed(tables.where, what) from error
     except ArrowException as error:
         raise LakeFailed(tables.where, f"the lake's files cannot be written: {type(error).__name__}") from error
-
-
-def _written(name: str, of: LakeType) -> sql.Composable:
-    return _filled(of.written, name)
 
 
 def _filled(text: str, column: str) -> sql.Composable:

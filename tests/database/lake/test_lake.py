@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -331,6 +332,28 @@ def test_what_is_not_committed_is_not_seen(case):
         for script, rows in ((before, 300), (after, 305)):
             connection.execute(script)
             assert connection.execute('SELECT count(*) FROM yellowforensic."Store1_a_full"').fetchone() == (rows,)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads and their signals are seen in /proc")
+def test_no_thread_that_the_libraries_start_gets_a_signal(case, tmp_path):
+    command = case.command(LIVE, tmp_path, "the-run")
+    code = """
+import os, re, signal
+from pathlib import Path
+from merge_jobs.cli import main
+try:
+    main()
+finally:
+    masks = []
+    for one in Path("/proc/self/task").glob("*/status"):
+        if int(one.parent.name) != os.getpid():
+            masks.append(int(re.search("SigBlk:(.*)", one.read_text())[1], 16) >> signal.SIGTERM - 1 & 1)
+    print("THREADS", len(masks) > 2, set(masks))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command[3:]], env=case.environment, capture_output=True, text=True, check=False
+    )
+    assert re.search(r"^THREADS True \{1\}$", done.stdout, re.MULTILINE), done
 
 
 def test_a_platform_without_a_lake_loads_nothing_for_one(merging, tmp_path):

@@ -30,7 +30,7 @@ histories = st.lists(st.tuples(changes, crashes), min_size=1, max_size=5)
 @IN_BOTH
 def test_every_version_of_a_random_history_is_kept_and_counted(merging, wanted):
     case = merging(TABLE)
-    examples = 12 if case.warehouse is None else 4  # a commit of Iceberg's writes three files or four
+    examples = 12 if case.warehouse is None else 3  # a commit of Iceberg's writes three files or four
 
     @settings(
         max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

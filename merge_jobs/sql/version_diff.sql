@@ -140,8 +140,8 @@ GROUP BY leaf, piece
 DROP TABLE IF EXISTS ds_digest, ds_changed_block, ds_new_version
 
 -- name: find_gone
--- Keys that were in these blocks and are no longer in any of them: those of versions that are gone, without those of
--- versions that are new. Block by block, as above.
+-- Keys that were in these blocks and are no longer in any of them. The versions that are gone are found block by block,
+-- as the new ones are; they are few, and no key has two.
 CREATE TEMPORARY TABLE {gone} ON COMMIT DROP AS
 SELECT k.* FROM {map} m JOIN {staged_map} s ON (m.leaf, m.block) = (s.leaf, s.block) CROSS JOIN LATERAL (
     SELECT {key} FROM (
@@ -149,11 +149,7 @@ SELECT k.* FROM {map} m JOIN {staged_map} s ON (m.leaf, m.block) = (s.leaf, s.bl
     ) gone_version ({tid_column}, {xid_column}, {key})
 ) k
 EXCEPT
-SELECT k.* FROM {staged_map} s LEFT JOIN {map} m ON (m.leaf, m.block) = (s.leaf, s.block) CROSS JOIN LATERAL (
-    SELECT {key} FROM (
-        SELECT * FROM unnest(s.tids, s.xids, {staged_keys}) EXCEPT SELECT * FROM unnest(m.tids, m.xids, {mapped_keys})
-    ) new_version ({tid_column}, {xid_column}, {key})
-) k
+SELECT k.* FROM {staged_map} s CROSS JOIN LATERAL unnest({staged_keys}) k({key})
 
 -- name: find_all_keys
 -- The keys of all rows of the source, should they not add up.

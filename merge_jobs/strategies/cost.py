@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Of a version in a block that has changed: it is read with its key, held against the map, and once more for its key.
-VERSION = 2.4e-6
+VERSION = 3.6e-6
 # Of a new version, beside that: its row is fetched by its address, and its key is looked up in the merge table.
 NEW, NEW_BYTE = 10e-6, 20e-9
 # Of any row that is read in full: copied, mapped, and compared with that of the merge table.

@@ -13,7 +13,8 @@ NARROW, WIDE = 36, 280  # bytes of a row, with those of the block around it
     ("width", "share_of_versions", "share_new", "in_full"),
     [
         (NARROW, 0, 0, False),
-        (NARROW, 1, 0.0045, False),  # one of each block: as much as a full batch, and less to write
+        (NARROW, 1, 0.0045, True),  # one of each block
+        (NARROW, 0.5, 0.0045, False),
         (NARROW, 1, 0.3, True),
         (NARROW, 1, 1, True),
         (NARROW, 0.1, 0.1, False),  # side by side

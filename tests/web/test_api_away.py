@@ -12,6 +12,7 @@ import pytest
 
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.unforeseen import PlatformUnread
+from airflow_plugin.web.pool import AWAY_SECONDS
 from config_schema import names
 from tests.airflow.conftest import config
 from tests.row_settings import settings_of_row
@@ -262,7 +263,7 @@ def merge_store_away(world) -> Iterator[None]:
             yield
         finally:
             cursor.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
-    world.let_it_see()
+    world.let_it_see(AWAY_SECONDS)
 
 
 @pytest.mark.usefixtures("merge_store_away")

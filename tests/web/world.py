@@ -68,9 +68,11 @@ class World:
     server: subprocess.Popen[bytes] | None = None
     tokens: dict[str, str] = field(default_factory=dict)
     filled_runs: list[int] = field(default_factory=list)
+    sees_from: float = 0.0  # on the monotonic clock: before, the api-server goes by what it had read before a change
 
     @property
     def address(self) -> str:
+        self.wait_until_it_sees()
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, user: str | None = "admin") -> httpx.Client:
@@ -79,7 +81,10 @@ class World:
         if user is not None:
             headers["Authorization"] = f"Bearer {self.token(user)}"
         base = f"{self.address}/stream_factory"
-        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, verify=False)
+        hooks = {"request": [lambda _: self.wait_until_it_sees()]}
+        return httpx.Client(
+            base_url=base, headers=headers, timeout=30, trust_env=False, verify=False, event_hooks=hooks
+        )
 
     def token(self, user: str) -> str:
         if user not in self.tokens:
@@ -126,10 +131,13 @@ class World:
         platforms = map(names.platform_name, PLATFORMS)
         return [table(one) for one in platforms for table in (names.stream_table, names.stream_history_table)]
 
-    def let_it_see(self) -> None:
-        """After a change past the api-server: for so long it goes by what it has read."""
+    def let_it_see(self, seconds: float = FRESH_SECONDS) -> None:
+        """After a change past the api-server: the next request waits as long as it goes by what it has read."""
         if self.server is not None:
-            time.sleep(FRESH_SECONDS)
+            self.sees_from = max(self.sees_from, time.monotonic() + seconds)
+
+    def wait_until_it_sees(self) -> None:
+        time.sleep(max(0.0, self.sees_from - time.monotonic()))
 
     def settle(self, platform: str, **settings: Any) -> None:
         """The platform's settings file and factory file."""

@@ -62,4 +62,5 @@ END WHERE key = %(key)s AND dataset = %(dataset)s
 
 -- name: forget_rows
 -- The number of the merge table's rows is counted by the next batch.
-UPDATE {row_maps} SET guard = guard - 'rows' WHERE key = %(key)s AND dataset = %(dataset)s AND guard ? 'cursor'
+UPDATE {row_maps} SET guard = guard - 'rows' WHERE key = %(key)s AND dataset = %(dataset)s
+    AND (guard ? 'cursor' OR guard ? 'behind')

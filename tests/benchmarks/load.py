@@ -77,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in flags.settings:
         with server({**SETTINGS[name], "fsync": flags.fsync}, flags.directory, "load") as (running, folder):
             rows += _measured(running, folder, name, quotas, flags, say)
+        quotas.remove()
     limited = f"each server process, and the job for each connection, has {flags.quota:g} of a core"
     notes = [
         limited if quotas.works else "without quotas: there are none, or this machine cannot keep them",

@@ -77,10 +77,14 @@ class Quotas:
             over.set()
             if self.works:
                 thread.join()
-            for group in self.made:
-                with contextlib.suppress(OSError):
-                    group.rmdir()
-            self.made.clear()
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the groups whose processes have ended, also those that processes made for themselves."""
+        self.made.clear()
+        for group in self._place[0].glob("bench-load-*") if self._place else ():
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
     def _watch(self, postmaster: int, over: threading.Event) -> None:
         known: set[int] = set()

@@ -21,7 +21,7 @@ class AlteringRelay(Relay):
         super().__init__(target)
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
-        if source.getpeername()[1] == self._target:
+        if source.getpeername()[1] == self.target:
             with suppress(OSError, struct.error):
                 self._pass_messages(source, sink)
         super()._pass_on(source, sink)

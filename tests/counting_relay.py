@@ -47,7 +47,7 @@ class CountingRelay(Relay):
         return Counter(trip.kind for trip in self.trips)
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
-        if source.getpeername()[1] != self._target:
+        if source.getpeername()[1] != self.target:
             with suppress(OSError, struct.error):
                 self._pass_messages(source, sink)
         super()._pass_on(source, sink)

@@ -11,7 +11,7 @@ class Relay:
     """Listens at `host`:`port` and passes on to a port of 127.0.0.1, unless it is held, refuses, or does not listen."""
 
     def __init__(self, target: int, host: str = "127.0.0.1") -> None:
-        self._target = target
+        self.target = target
         self._host = host
         self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
@@ -74,7 +74,7 @@ class Relay:
             if self._refusing:
                 client.close()
                 continue
-            server = socket.create_connection(("127.0.0.1", self._target))
+            server = socket.create_connection(("127.0.0.1", self.target))
             self._pairs.append((client, server))
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()

@@ -89,6 +89,9 @@ class StreamFeed:
         followed = [dataset for dataset in datasets if dataset.cursor is None]
         self.tables = looked_at_tables(source, followed, sights, publication)
         snapshot = reading_snapshot(source)
+        if snapshot.server != slot.server:
+            self.slot, self.is_trusted = replace(slot, wrong="the batch reads another server than the slot's"), False
+            return
         # Whoever was in the log before the slot's position, and is not seen, would never be read.
         self.is_trusted = self.is_trusted or snapshot.least >= self.since
         if self.is_trusted:

@@ -47,8 +47,11 @@ SELECT pg_current_xact_id()::text::bigint
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 
 -- name: snapshot
--- Of the batch: what it sees, and how far the log has come by now: all that it sees stands before that.
-SELECT pg_current_snapshot()::text, (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint
+-- Of the batch: what it sees, and how far the log has come by now: all that it sees stands before that. And which server
+-- that is: a balancer or a name may have led this session to another one than the feed's.
+SELECT pg_current_snapshot()::text,
+    CASE WHEN NOT pg_is_in_recovery() THEN (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END,
+    (SELECT system_identifier::text FROM pg_control_system()) || ' ' || pg_postmaster_start_time()::text
 
 -- name: flushed
 SELECT (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint

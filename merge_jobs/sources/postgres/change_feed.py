@@ -92,13 +92,14 @@ class FeedKeys:
 class Snapshot:
     """What a batch sees: transactions before `least`, and others before `most` that were not `running`.
 
-    `log` is how far the log had come when the snapshot had been taken.
+    `log` is how far the log had come when the snapshot had been taken, on this `server`.
     """
 
     least: int
     most: int
     running: frozenset[int]
     log: int
+    server: str
 
     def sees(self, transaction: int) -> bool:
         """Return whether a transaction that has committed is visible."""
@@ -349,9 +350,10 @@ def _in_full(one: Decoded, near: int) -> int:
 
 def reading_snapshot(source: PostgresSource) -> Snapshot:
     """Return what the source's transaction sees, and how far the log has come."""
-    ((text, position),) = source.rows("change_feed.snapshot")
+    ((text, position, server),) = source.rows("change_feed.snapshot")
     least, most, running = text.split(":")
-    return Snapshot(int(least), int(most), frozenset(int(one) for one in running.split(",") if one), int(position))
+    seen = frozenset(int(one) for one in running.split(",") if one)
+    return Snapshot(int(least), int(most), seen, int(position or 0), server)
 
 
 def table_query(source: PostgresSource, dataset: Dataset, publication: str) -> Query:

@@ -12,12 +12,16 @@ import psycopg2
 import pytest
 
 from config_schema.model import Milestoning
-from config_schema.result import Counts
+from config_schema.result import Counts, MergeResult
 from merge_jobs.admin.erase import erase
 from merge_jobs.errors import KeysRejected
+from merge_jobs.run.job import run
 from merge_jobs.sources.postgres import change_feed
 from merge_jobs.sources.postgres.change_feed import FeedSession
 from tests.database.conftest import result_of
+from tests.relay import Relay
+from tests.server_copy import copy_of
+from tests.server_folder import server_folder
 
 LIVE = Milestoning.LIVE
 TABLES = """
@@ -135,6 +139,36 @@ def test_a_slot_that_somebody_advances_while_a_batch_looks_is_not_trusted(feedin
     assert "somebody else has advanced the slot meanwhile" in result.reason
     assert result.counts.deleted == 1
     case.merge(LIVE)
+
+
+def test_the_log_of_another_server_than_the_batchs_is_not_believed(feeding, monkeypatch, postgres):
+    """A name or a balancer may lead two sessions to two servers, of which one has what the other has not."""
+    case = feeding(TABLES)
+    with server_folder() as folder, copy_of(postgres, folder / "other", {"fsync": "off"}) as other:
+        relay, look = Relay(other.port), FeedSession.look
+
+        def elsewhere(session):
+            relay.target = postgres.port
+            return look(session)
+
+        def merged() -> MergeResult:
+            job = case.job(LIVE)
+            relay.target = other.port
+            return run(replace(job, source=replace(job.source, port=relay.port)))
+
+        monkeypatch.setattr(FeedSession, "look", elsewhere)
+        with closing(relay):
+            with closing(psycopg2.connect(other.dsn(case.source.name))) as session, session.cursor() as cursor:
+                session.autocommit = True
+                for _ in range(50):  # it is the one at which people work
+                    cursor.execute("SELECT pg_current_xact_id()")
+                for strategy in ("initial", "version_diff"):
+                    assert strategies(merged())["t"] == strategy
+                cursor.execute("UPDATE t SET word = 'there' WHERE id < 4")
+            result = merged().datasets["t"]
+    assert (result.strategy, result.counts.updated) == ("version_diff", 3)
+    assert "the batch reads another server than the slot's" in result.reason
+    assert positions(case) == {}
 
 
 @contextmanager

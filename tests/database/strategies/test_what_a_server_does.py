@@ -21,6 +21,7 @@ from merge_jobs.admin.reset import reset_batch
 from merge_jobs.errors import DatabaseFailed, SourceBehind
 from merge_jobs.sources.postgres import position
 from tests.conftest import FreshDatabase, binaries
+from tests.server_copy import copy_of
 from tests.server_folder import server_folder
 
 TABLE = (
@@ -141,22 +142,7 @@ def test_a_source_that_was_accepted_and_has_the_same_rows_is_not_refused_again(c
 @pytest.fixture
 def standby(case, source, folder) -> Iterator[EmbeddedPostgres]:
     """A standby that follows the producer, and answers under its own address."""
-    server = EmbeddedPostgres(folder / "standby", options={"hot_standby": "on"}, binaries=binaries())
-    home = folder / "standby"
-    home.mkdir()
-    shutil.copyfile(folder / "source" / "superuser.password", home / "superuser.password")
-    subprocess.run(
-        [program(source, "pg_basebackup"), "-d", source.dsn(), "-D", home / "data", "-R", "-X", "stream", "-c", "fast"],
-        check=True,
-        capture_output=True,
-    )
-    owner = (folder / "source" / "data").stat()  # whoever the server runs as
-    for path in (home, *home.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid)
-    (home / "postgres.log").touch()
-    os.chown(home / "postgres.log", owner.st_uid, owner.st_gid)
-    (home / "data").chmod(0o700)
-    with server:
+    with copy_of(source, folder / "standby", {"hot_standby": "on"}, "-R") as server:
         yield server
 
 
@@ -264,10 +250,6 @@ def as_superuser(server: EmbeddedPostgres, *statements: str) -> None:
 
 def copied(one: Path, other: Path) -> None:
     subprocess.run(["cp", "-a", one, other], check=True)
-
-
-def program(server: EmbeddedPostgres, name: str) -> str:
-    return str(server._binaries / name)
 
 
 def wait_until_it_answers_again(case) -> None:

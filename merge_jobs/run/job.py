@@ -220,7 +220,10 @@ def _batch(
         shutdown.check()
         if not batch.staged:
             options = job.options
-            load = LoadOptions(options.load_connections, job.stream.store.max_source_connections)
+            most = job.stream.store.max_source_connections
+            if most is not None and feed is not None:
+                most -= 1  # the feed has a session of its own
+            load = LoadOptions(options.load_connections, most)
             batch = ingest(store, job.source, batch, options.strategy, last, options.audit_interval, load, feed)
             read_seconds = time.monotonic() - began
         merging = Merging(store, batch, last)

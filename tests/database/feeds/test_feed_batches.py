@@ -171,6 +171,16 @@ def test_the_log_of_another_server_than_the_batchs_is_not_believed(feeding, monk
     assert positions(case) == {}
 
 
+def test_the_session_of_the_feed_counts_as_a_connection_of_the_job(feeding, caplog):
+    case = feeding(TABLES)
+    case.execute("INSERT INTO t SELECT n, repeat('p', 90), 'w' FROM generate_series(1000, 2000) n")
+    job = case.job(LIVE, load_connections=8)
+    limited = replace(job.stream.store, max_source_connections=4)
+    run(replace(job, stream=replace(job.stream, store=limited)))
+    assert "t: copied 1101 rows" in caplog.text
+    assert "by 2 connections" in caplog.text  # beside that of the batch and that of the feed
+
+
 @contextmanager
 def committed_but_not_seen(case, statement):
     """A transaction whose commit is in the log, and that waits for a standby before others see it."""

@@ -18,6 +18,7 @@ from merge_jobs.strategies.guard import TableState, look
 from merge_jobs.stream import Stream
 
 APPLICATION = "merge-job feed"
+NO_FEED = ChangeFeed("")  # of a model that has none any more, while the source may still have the slot
 
 
 class FeedUnfit(StreamFactoryError):
@@ -84,8 +85,12 @@ def create_feed(stream: Stream, credential: str | None = None) -> bool:
 
 
 def drop_feed(stream: Stream, credential: str | None = None) -> bool:
-    """Drop the stream's slot; return whether there was one. Raises StreamFactoryError."""
-    _feed(stream)
+    """Drop the stream's slot, also if the model asks for no feed any more; return whether there was one.
+
+    Raises StreamFactoryError.
+    """
+    if stream.store.source.kind is not SourceKind.POSTGRESQL:
+        _feed(stream)
     with _opened(stream, credential) as (session, _):
         slot = session.look()
         if slot.is_there:
@@ -105,7 +110,7 @@ def _feed(stream: Stream) -> ChangeFeed:
 def _opened(stream: Stream, credential: str | None) -> Iterator[tuple[FeedSession, PostgresSource]]:
     place, slot = place_of(stream.store.source, credential), names.change_feed_slot(stream.platform_name, stream.key)
     with (
-        FeedSession(place, _feed(stream), slot, APPLICATION, may_drop=False) as session,
+        FeedSession(place, stream.store.change_feed or NO_FEED, slot, APPLICATION, may_drop=False) as session,
         PostgresSource(place, APPLICATION) as source,
     ):
         yield session, source

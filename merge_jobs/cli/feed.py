@@ -86,7 +86,8 @@ def drop(
 ) -> None:
     """Drop a stream's slot: the source keeps no WAL for it, and batches go on by row versions.
 
-    Do this before a stream is paused for long or retired: a slot that nobody reads holds WAL back.
+    Do this before a stream is paused for long or retired, or when the model asks for no feed any more: a slot that
+    nobody reads holds WAL back.
 
     Example: merge-job feed drop --platform YellowLive --store Store1 --model ./model
 

@@ -39,6 +39,9 @@ def test_a_slot_is_created_shown_used_and_dropped(feeding, tmp_path):
     case.execute("INSERT INTO t VALUES (1)")
     assert case.merge(Milestoning.LIVE).datasets["t"].strategy == "change_feed"
     assert "of WAL, of 10240 that it may" in feed(case, tmp_path, "status").stdout
+    case.change_feed = None  # the slot would hold WAL back for ever
+    refused = feed(case, tmp_path, "status")
+    assert (refused.returncode, refused.stdout) == (1, "")
     assert feed(case, tmp_path, "drop").stdout == f"{stream}: the slot {slot} is dropped\n"
     assert case.at_server(f"SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{slot}'") == [(0,)]
 

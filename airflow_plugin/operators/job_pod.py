@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.providers.cncf.kubernetes.utils.pod_manager import PodPhase
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
@@ -19,6 +18,7 @@ from airflow_plugin.operators.pod_failure import in_words
 from airflow_plugin.operators.pod_manager import JobPodManager
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
+from airflow_plugin.operators.pod_state import has_ended
 from airflow_plugin.operators.pod_trigger import JobPodTrigger
 from airflow_plugin.operators.task_log import EscapingLog
 
@@ -52,7 +52,7 @@ class JobPod(KubernetesPodOperator):
     def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Any) -> k8s.V1Pod:
         """Return the pod that an earlier try has left, also one that has ended and was not read yet; or create one."""
         found = self.find_pod(pod_request_obj.metadata.namespace, context=context)
-        if found is not None and _is_over(found) and found.status.reason != EVICTED:
+        if found is not None and has_ended(found) and found.status.reason != EVICTED:
             return found
         return super().get_or_create_pod(pod_request_obj, context)
 
@@ -82,7 +82,7 @@ class JobPod(KubernetesPodOperator):
     def still_works(self, name: str, namespace: str) -> bool:
         """Return whether there is such a pod, and it has not ended."""
         try:
-            return not _is_over(self.hook.get_pod(name, namespace))
+            return not has_ended(self.hook.get_pod(name, namespace))
         except (ApiException, HTTPError):
             return False
 
@@ -98,8 +98,8 @@ class JobPod(KubernetesPodOperator):
         """Delete what still runs or may start, under any setting: the next try starts a pod of its own."""
         try:
             # What is known of it may be from before its start.
-            now = pod if pod is None or _is_over(pod) else self.pod_manager.read_pod(pod)
-            if now is None or _is_over(now):
+            now = pod if pod is None or has_ended(pod) else self.pod_manager.read_pod(pod)
+            if now is None or has_ended(now):
                 deleted: bool = super().process_pod_deletion(now, reraise=True)
                 return deleted
             log.info("%s: deleting pod %s, which is %s", self.job, now.metadata.name, now.status.phase)
@@ -124,7 +124,3 @@ class JobPod(KubernetesPodOperator):
     def pod_manager(self) -> JobPodManager:
         """The manager that watches the pod."""
         return JobPodManager(kube_client=self.client, callbacks=self.callbacks)
-
-
-def _is_over(pod: k8s.V1Pod) -> bool:
-    return pod.status is not None and pod.status.phase in PodPhase.terminal_states

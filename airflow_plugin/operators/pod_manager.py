@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +21,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from airflow_plugin.operators.pod_failure import LAUNCH, add_reason, in_words
 from airflow_plugin.operators.pod_log import BoundedAnswer, LogPosition
+from airflow_plugin.operators.pod_state import await_quick_start, pauses, with_phase
 from airflow_plugin.operators.task_log import EscapingLog, as_logged, level_of
 
 log = logging.getLogger(__name__)
@@ -31,10 +30,6 @@ CONNECT_SECONDS = 30.0
 # A log stream that is silent for longer is opened again: the provider's five minutes are how long a connection that is
 # half open would hold up the task after its job has ended.
 SILENCE_SECONDS = 30.0
-# A pod on an idle node starts within a second or two, and its end is known a second after its log's.
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-SOON_SECONDS = 5.0
-SOON_POLL_SECONDS = 0.25
 
 
 class JobPodManager(PodManager):
@@ -59,20 +54,23 @@ class JobPodManager(PodManager):
                 raise
             return self.read_pod(pod)  # the name is random and ours: an earlier request was heard after all
 
+    def read_pod(self, pod: k8s.V1Pod) -> k8s.V1Pod:
+        """Return the pod as it is now, in the phase that its container is in."""
+        return with_phase(super().read_pod(pod))
+
     async def await_pod_start(self, pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
         """Wait for the start; a failure says what held it up."""
+
+        async def look() -> k8s.V1Pod:
+            return self.read_pod(pod)
+
         try:
-            await self._await_quick_start(pod)
+            await await_quick_start(look)
             await super().await_pod_start(pod, *args, **kwargs)
         except LAUNCH as error:
             with suppress(ApiException, HTTPError):  # else the error stands as it is
                 add_reason(error, self.read_pod(pod))
             raise
-
-    async def _await_quick_start(self, pod: k8s.V1Pod) -> None:
-        end = time.monotonic() + SOON_SECONDS
-        while self.read_pod(pod).status.phase == PodPhase.PENDING and time.monotonic() < end:
-            await asyncio.sleep(SOON_POLL_SECONDS)
 
     def read_pod_logs(self, *args: Any, **kwargs: Any) -> Any:
         """Open a stream of the log, with a time limit, and with lines cut where they are too long for the worker."""
@@ -85,7 +83,7 @@ class JobPodManager(PodManager):
         self, pod: k8s.V1Pod, container_name: str, *, follow: bool = False, **kwargs: Any
     ) -> PodLoggingStatus:
         """Show the log, with `follow` until the container ends; after a broken stream, go on behind the last line."""
-        for pause in _pauses():
+        for pause in pauses():
             broken = self._read_on(pod, container_name, follow=follow)
             running = self.container_is_running(pod, container_name=container_name)
             if broken is not None and not running:
@@ -128,7 +126,7 @@ class JobPodManager(PodManager):
 
     def await_container_completion(self, pod: k8s.V1Pod, container_name: str, polling_time: float = 1) -> None:
         """Wait for the container's end, without a line in the log for each look."""
-        for pause in _pauses():
+        for pause in pauses():
             if container_is_completed(self.read_pod(pod), container_name):
                 return
             time.sleep(pause)
@@ -137,7 +135,7 @@ class JobPodManager(PodManager):
         self, pod: k8s.V1Pod, istio_enabled: bool = False, container_name: str = "base", do_xcom_push: bool = False
     ) -> k8s.V1Pod:
         """Return the pod once it has ended, or once its own container has, if a proxy beside it goes on."""
-        for pause in _pauses():
+        for pause in pauses():
             found: k8s.V1Pod = self.read_pod(pod)
             if found.status.phase in PodPhase.terminal_states:
                 return found
@@ -145,11 +143,3 @@ class JobPodManager(PodManager):
                 return found
             time.sleep(pause)
         raise AssertionError("pauses do not end")
-
-
-def _pauses() -> Iterator[float]:
-    """Yield how long to wait before each next look: short at first, for what is to happen soon."""
-    pause = FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(2 * pause, LONGEST_PAUSE)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 # Airflow kills a task that it no longer wants 5 s after the signal, and its pod has to be deleted before.
 ASK_SECONDS = 2.5
-# The executor has to report the end of this process first: else its report is taken for one of the next.
+# The executor has to report the end of this process first: else its report is taken for one of the next, which fails
+# the try. It can take the five seconds of `min_heartbeat_interval` to see that a process has ended.
 HANDOVER = timedelta(seconds=10)
 
 log = logging.getLogger(__name__)

@@ -125,7 +125,7 @@ class _Handler(Handler):
 
     def _log(self, call: Call) -> None:
         pod = self._pod(call)
-        if pod is not None and pod.json["status"]["phase"] == "Pending":
+        if pod is not None and pod.is_waiting:
             self.error(400, 'container "base" is waiting to start')
         elif pod is not None:
             since = int(call.query.get("sinceSeconds", 0))

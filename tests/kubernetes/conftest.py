@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,9 +95,8 @@ def world(behind: World, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.setattr(request, name, seconds)
     trigger = importlib.import_module("airflow.providers.cncf.kubernetes.triggers.pod").KubernetesPodTrigger
     monkeypatch.setattr(trigger._get_pod.retry, "wait", tenacity.wait_fixed(0.1))
-    if isinstance(cluster, StandIn):
-        manager = importlib.import_module("airflow_plugin.operators.pod_manager")
-        monkeypatch.setattr(manager, "SOON_SECONDS", 0.0)
+    own_trigger = importlib.import_module("airflow_plugin.operators.pod_trigger")
+    monkeypatch.setattr(own_trigger, "HANDOVER", timedelta(0))  # there is no executor
     yield behind
     refused = cluster.refused
     cluster.clean()

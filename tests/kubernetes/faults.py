@@ -37,6 +37,7 @@ class Faults:
     vanish: str = ""  # the pod: "early", as soon as it has said a line, or "late", when its job has ended
     no_log: bool = False  # an empty one: rotated away, or its node is gone
     no_message: bool = False
+    no_phase: bool = False  # the pod's, of which its node says to the end what it said at the beginning
     says_first: tuple[str, ...] = ()  # lines in the log, as data that is printed would make them
     refusals: list[Refusal] = field(default_factory=list)
 

@@ -46,6 +46,8 @@ class Pod(Observed):
         self._exit: int | None = None
         self._ended_at: datetime | None = None
         self._last_words = ""
+        self._phase = "Pending"  # as its node has reported it last
+        self._end_is_reported = False
         if faults.at_start is not None:
             faults.at_start()
         if not (self._unscheduled or self._unpullable or faults.evicted):
@@ -74,6 +76,10 @@ class Pod(Observed):
         if self._ended_at is None or self.held:
             return True
         return datetime.now(UTC) - self._ended_at < timedelta(seconds=self.faults.status_lag)
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._unscheduled or self._unpullable)
 
     @property
     def json(self) -> Json:
@@ -222,6 +228,7 @@ class Pod(Observed):
     # --- what its node reports
 
     def _status(self) -> Json:
+        """Return what its node has reported: a container's end a while before the phase that the pod is in then."""
         if self.faults.evicted:
             return {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
         if self._unscheduled:
@@ -234,12 +241,15 @@ class Pod(Observed):
             phase = "Pending"
         elif self.runs:
             state, phase = {"running": {"startedAt": _text(self._said[0][0] if self._said else None)}}, "Running"
+        elif not self._end_is_reported:
+            self._end_is_reported, state, phase = True, {"terminated": self._terminated()}, self._phase
         else:
             state, phase = {"terminated": self._terminated()}, "Failed" if self._exit else "Succeeded"
             why = {"reason": "Evicted", "message": self._outgrown} if self._outgrown else {}
+        self._phase = "Pending" if self.faults.no_phase else phase
         status = {"name": "base", "image": self._container["image"], "imageID": "", "restartCount": 0, "state": state}
         statuses = [{**status, "ready": self.runs}]
-        return {"phase": phase, "conditions": scheduled, "containerStatuses": statuses, **why}
+        return {"phase": self._phase, "conditions": scheduled, "containerStatuses": statuses, **why}
 
     def _terminated(self) -> Json:
         reason = "OOMKilled" if self._takes_too_much_memory else "Error" if self._exit else "Completed"

@@ -86,6 +86,8 @@ class RealPod(Observed):
             if self.held and "terminated" in status["state"]:
                 status["state"] = {"running": {"startedAt": status["state"]["terminated"]["startedAt"]}}
                 body["status"]["phase"] = "Running"
+        if self.faults.no_phase:
+            body["status"]["phase"] = "Pending"
         return body
 
     def _now(self) -> Json:

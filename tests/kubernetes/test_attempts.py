@@ -191,6 +191,45 @@ def test_killing_a_deferred_task_deletes_the_pod(world: World, cluster, airflow_
     assert not cluster.pods
 
 
+def test_a_deferred_task_goes_on_when_the_executor_knows_that_its_first_process_has_ended(
+    world: World, cluster, monkeypatch, airflow_exceptions
+):
+    own_trigger = importlib.import_module("airflow_plugin.operators.pod_trigger")
+    monkeypatch.setattr(own_trigger, "HANDOVER", timedelta(seconds=3))
+    with pytest.raises(airflow_exceptions.TaskDeferred) as deferred:
+        world.task(deferrable=True).execute(world.context())
+    assert trigger_event(deferred.value.trigger)["status"] == "success"
+    assert datetime.now(UTC) >= deferred.value.trigger.trigger_start_time + timedelta(seconds=3)
+
+
+def test_killing_a_deferred_task_whose_job_has_just_ended_deletes_the_pod(
+    world: World, cluster, monkeypatch, airflow_exceptions
+):
+    own_trigger = importlib.import_module("airflow_plugin.operators.pod_trigger")
+    monkeypatch.setattr(own_trigger, "HANDOVER", timedelta(minutes=5))
+    with pytest.raises(airflow_exceptions.TaskDeferred) as deferred:
+        world.task(deferrable=True, on_failed_pod="keep").execute(world.context())
+    trigger = deferred.value.trigger
+    providers, knows = type(trigger).__mro__[1], asyncio.Event()
+    run = providers.run
+
+    async def run_and_say(self):
+        async for event in run(self):
+            knows.set()
+            yield event
+
+    monkeypatch.setattr(providers, "run", run_and_say)
+
+    async def kill_while_it_waits() -> None:
+        waiting = asyncio.ensure_future(anext(trigger.run()))
+        await asyncio.wait_for(knows.wait(), 300)
+        await trigger.on_kill()
+        waiting.cancel()
+
+    asyncio.run(kill_while_it_waits())
+    assert not cluster.pods
+
+
 @pytest.mark.parametrize(("deferrable", "setting"), [(False, "keep"), (True, "keep"), (True, "delete")])
 def test_a_task_that_takes_too_long_is_ended_and_its_pod_too(
     world: World, cluster, deferrable, setting, airflow_exceptions

@@ -70,6 +70,12 @@ def test_an_end_that_its_node_reports_late_repeats_no_line_and_is_waited_for_in_
     assert [line for line in said.splitlines() if "interrupted" in line or "Waiting for" in line] == []
 
 
+def test_a_pod_has_ended_well_with_its_container_whenever_its_node_says_so(world: World, cluster, deferrable):
+    cluster.faults.no_phase = True
+    assert world.run(world.task(deferrable=deferrable))["code"] == 0
+    assert not cluster.pods
+
+
 def test_connections_that_are_refused_while_policies_do_not_know_the_pod_yet_are_made_a_little_later(
     world: World, cluster, capsys
 ):

@@ -7,6 +7,9 @@
       | default (printf "http://%s-api-server:8080/execution/" (include "streamFactory.fullname" .)) -}}
 {{- end -}}
 
+{{/*
+Airflow's supervisor of a task may see the end of its process only at the next heartbeat; the worker is taken until then.
+*/}}
 {{- define "streamFactory.airflowEnvironment" -}}
 {{- $settings := dict
       "AIRFLOW_HOME" (include "streamFactory.airflowHome" .)
@@ -19,6 +22,7 @@
       "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" "admin:admin"
       "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" (printf "%s/passwords.json" (include "streamFactory.airflowHome" .))
       "AIRFLOW__API__WORKERS" "1"
+      "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL" "1"
       "AIRFLOW_CONN_KUBERNETES_DEFAULT" (dict "conn_type" "kubernetes" "extra" (dict "in_cluster" true) | toJson)
       "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK" "True"
       "DAGFACTORY_SETTINGS_DIR" (printf "%s/platforms" (include "streamFactory.airflowHome" .)) -}}

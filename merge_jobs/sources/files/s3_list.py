@@ -66,6 +66,8 @@ class _Page:
         self.depth += 1
         if self.depth > DEEPEST:
             raise ValueError("it is nested too deeply")
+        if self.depth == 1 and tag.rpartition("}")[2] != "ListBucketResult":
+            raise ValueError("it is no list of S3's objects")
         if not 2 <= self.depth <= 3:
             return
         name = tag.rpartition("}")[2]
@@ -97,8 +99,14 @@ class _Page:
         """Do nothing: the parser wants it."""
 
     def page(self) -> ListPage:
-        is_last = self.of_page.get("IsTruncated") != "true"
-        return ListPage(self.objects, None if is_last else self.of_page.get("NextContinuationToken", ""))
+        """Return what was read. Raises ValueError if it does not say clearly whether another page follows."""
+        said, token = (
+            self.of_page.get("IsTruncated", "false").strip().lower(),
+            self.of_page.get("NextContinuationToken"),
+        )
+        if said not in ("true", "false") or (said == "true") != bool(token):
+            raise ValueError("whether the list goes on is not clear")
+        return ListPage(self.objects, token or None)
 
 
 def _object_of(texts: dict[str, str]) -> ListedObject:

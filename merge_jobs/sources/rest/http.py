@@ -235,6 +235,8 @@ class ApiSession(requests.Session):  # type: ignore[misc]  # it has no types
                 part = raw if unpack is None else unpack.decompress(raw, LONGEST_ANSWER + 1 - size)
             except zlib.error as error:
                 raise self._broken("it is no gzip", retryable=True) from error
+            if unpack is not None and unpack.unused_data:
+                raise self._broken("it goes on behind what is packed by gzip")
             parts.append(part)
             size += len(part)
             if size > LONGEST_ANSWER or (unpack is not None and unpack.unconsumed_tail):

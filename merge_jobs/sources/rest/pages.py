@@ -72,6 +72,11 @@ def pages(
         if checks.is_last(answer):
             break
         session.page += 1
+    if checks.may_be_capped:
+        session.page = checks.page + 1
+        behind = {endpoint.paginator.limit_param: endpoint.paginator.limit or 1}
+        behind[endpoint.paginator.offset_param] = checks.records
+        checks.look_behind(client.get(endpoint.path, params={**params, **behind}))
     checks.finish()
 
 
@@ -101,7 +106,7 @@ class _Checks:
         self._totals = [path for path in (endpoint.total_records_path, counts_records) if path is not None]
         self.page = self.records = self._empty = 0
         self._last: Any = None  # the last answer's JSON
-        self._on_last = 0
+        self._on_last = self._on_filled = 0  # records of the last page, and of the last that had any
         self._total: int | None = None
         self._asked: set[int] = set()
 
@@ -120,10 +125,31 @@ class _Checks:
         self._check_totals(body, len(records))
         self.records += len(records)
         self._last, self._on_last = body, len(records)
+        self._on_filled = len(records) or self._on_filled
+        if self.page == 1:
+            self._warn_of_no_next(body)
         self._empty = 0 if records else self._empty + 1
         if self._empty > MOST_EMPTY:
             raise self._incomplete(f"{MOST_EMPTY} pages before it have no records, and there is no end")
         return records
+
+    @property
+    def may_be_capped(self) -> bool:
+        """Whether a short last page may be short because the server gives no more on any page than it likes.
+
+        Then the next offset was beyond the end of the list, and what lies between was left out.
+        """
+        of = self._endpoint.paginator
+        is_told = bool(self._totals) or of.has_more_path is not None
+        is_by_offset = of.type is RestPaginatorType.OFFSET and not is_told
+        return is_by_offset and self._on_last == 0 < self._on_filled < (of.limit or 1)
+
+    def look_behind(self, answer: Any) -> None:
+        """Take the page behind the last record. Raises ListIncomplete if it has records."""
+        self.page += 1
+        if self._records(answer.parsed):
+            what = f"there are records behind the last of {self.records}: fewer come on a page than are asked for"
+            raise self._incomplete(what)
 
     def is_last(self, answer: Any) -> bool:
         """Return whether no page follows: dlt takes an empty address for one."""
@@ -186,6 +212,19 @@ class _Checks:
         if number is None:
             raise self._broken(NUMBER_EXPECTED.format(path=path))
         return number
+
+    def _warn_of_no_next(self, body: Any) -> None:
+        """Say that a first page is taken for the whole list because it has not the key that names the next one."""
+        of = self._endpoint.paginator
+        path = of.next_url_path or of.cursor_path
+        if path is None or self._totals or of.has_more_path or value_at(body, steps_of(path)) is not MISSING:
+            return
+        log.warning(
+            "%s: the first page has nothing at %r, and is taken for the whole list: if it is not, correct the"
+            " paginator, or give total_records_path",
+            self._where,
+            path,
+        )
 
     def _incomplete(self, what: str) -> ListIncomplete:
         return ListIncomplete(self._where, self.page, what)

@@ -179,6 +179,27 @@ def test_a_list_without_an_end_ends(server, monkeypatch, page):
     assert all("continuation-token=more" in path for _, path, _ in server.asked[1:])
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<IsTruncated>true</IsTruncated>",
+        "<IsTruncated>false</IsTruncated><NextContinuationToken>more</NextContinuationToken>",
+        "<NextContinuationToken>more</NextContinuationToken>",
+        "<IsTruncated>maybe</IsTruncated>",
+    ],
+)
+def test_a_list_that_does_not_say_clearly_whether_it_goes_on_is_not_read(server, said):
+    server.answers["LIST"] = lambda _: (200, {}, LIST.format(ONE + said).encode())
+    with pytest.raises(FolderNotRead, match="does not answer as it should"):
+        list(server.bucket().files("*.csv"))
+
+
+def test_a_page_of_something_else_is_no_list(server):
+    server.answers["LIST"] = lambda _: (200, {}, b"<html><body/></html>")
+    with pytest.raises(FolderNotRead, match="does not answer as it should"):
+        list(server.bucket().files("*.csv"))
+
+
 def test_a_page_that_is_too_long_is_not_read(server, monkeypatch):
     monkeypatch.setattr(s3, "LONGEST_PAGE", 100)
     with pytest.raises(FolderNotRead, match="does not answer as it should"):

@@ -376,6 +376,8 @@ def test_answers_packed_by_gzip_are_unpacked_and_bounded(source_of, api, monkeyp
     refused(source_of(api), AnswerBroken, "page 1: it is no gzip")
     api.answers["/v2/people"] = lambda _: Answer(whole, headers={"Content-Encoding": "br"})
     refused(source_of(api), AnswerBroken, "page 1: it is packed in another way than gzip")
+    api.answers["/v2/people"] = lambda _: Answer(whole + b"more", headers=zipped)
+    refused(source_of(api), AnswerBroken, "page 1: it goes on behind what is packed by gzip")
     monkeypatch.setattr(http, "LONGEST_ANSWER", 1 << 20)
     bomb = gzip.compress(b" " * (64 << 20), 1)
     api.answers["/v2/people"] = lambda _: Answer(bomb, headers=zipped)

@@ -91,6 +91,39 @@ def test_every_way_of_paging_gives_all_records_in_as_many_requests_as_it_takes(
     assert len(api.asked) == (1 if paginator.type is Type.SINGLE_PAGE else 4 if until_empty else 3)
 
 
+@pytest.mark.parametrize(("cap", "number"), [(2, 5), (9, 5), (9, 0)])
+def test_a_server_that_gives_fewer_on_a_page_than_asked_for_is_no_end_of_the_list(source_of, api, cap, number):
+    records = [person(number) for number in range(1, number + 1)]
+
+    def capped(asked):
+        start, limit = int(asked.query["offset"]), int(asked.query["limit"])
+        return {"results": records[start : start + min(limit, cap)]}
+
+    api.answers["/v2/people"] = capped
+    source = source_of(api, with_endpoint(paginator=of_pages(Type.OFFSET, limit=9)))
+    if cap < number:
+        with pytest.raises(ListIncomplete, match="behind the last of 2: fewer come on a page than are asked for"):
+            source.read()
+    else:
+        assert source.read().count(b"\n") == number
+    assert len(api.asked) == (3 if number else 1), "one more than until the list is empty"
+
+
+@pytest.mark.parametrize(
+    "of", [of_pages(Type.JSON_LINK, next_url_path="nxt"), of_pages(Type.CURSOR, cursor_path="nxt")]
+)
+def test_a_first_page_without_the_key_of_the_next_one_is_taken_for_the_whole_and_the_log_says_so(
+    source_of, api, caplog, of
+):
+    api.answers["/v2/people"] = lambda _: {"results": [person(1)], "next": "/v2/people?page=2"}
+    source_of(api, with_endpoint(paginator=of)).read()
+    assert "the first page has nothing at 'nxt', and is taken for the whole list" in caplog.text
+    caplog.clear()
+    api.answers["/v2/people"] = lambda _: {"results": [person(1)], "nxt": None}
+    source_of(api, with_endpoint(paginator=of)).read()
+    assert "taken for the whole" not in caplog.text
+
+
 @pytest.mark.parametrize("way", ["a link in the answer", "an offset up to a total"])
 def test_the_laws_hold(of_api, api, way):
     answer, paginator, changes = PAGING[way]

@@ -140,8 +140,8 @@ class _Checks:
         Then the next offset was beyond the end of the list, and what lies between was left out.
         """
         of = self._endpoint.paginator
-        is_told = bool(self._totals) or of.has_more_path is not None
-        is_by_offset = of.type is RestPaginatorType.OFFSET and not is_told
+        is_given = bool(self._totals) or of.has_more_path is not None
+        is_by_offset = of.type is RestPaginatorType.OFFSET and not is_given
         return is_by_offset and self._on_last == 0 < self._on_filled < (of.limit or 1)
 
     def look_behind(self, answer: Any) -> None:

@@ -190,7 +190,7 @@ def sqlite(tmp_path):
 
 
 def test_a_file_that_is_locked_is_worth_a_retry(sqlite, monkeypatch):
-    monkeypatch.setattr("merge_jobs.sources.sql.engine.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("merge_jobs.sources.sql.sqlite_file.LOCK_SECONDS", 0.1)
     with closing(sqlite.connect()) as other:
         other.execute("BEGIN EXCLUSIVE")
         error = failed(sqlite, T)

@@ -25,7 +25,7 @@ FAULTS = {
     "HTML": lambda _: Answer(b"<html>"),
     "403": lambda _: Answer({}, 403),
     "fewer records": lambda page: {**page, "results": page["results"][1:]} if page["results"] else Answer(b""),
-    "another list": lambda page: {"count": page["count"]},
+    "another list": lambda page: {"count": page["count"] or 1},  # with 0 it is an empty page
     "a wrong type": lambda page: {**page, "count": 1, "results": [{"id": "x", "word": None}]},
 }
 PASSING = ("429", "500", "cut")

@@ -10,17 +10,16 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg2
-import yaml
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from tests.benchmarks.job import PASSWORD, Ran, run_job
-from tests.benchmarks.running import console, server, talk, write
-from tests.benchmarks.tables import document, markdown_with_notes, print_with_notes
+from tests.benchmarks.limits import Target, parser, report, said, target, write_model
+from tests.benchmarks.running import console, server, talk
 
 COMMAND = "make bench-files"
 MOST_RATIO, MOST_MB = 1.8, 200  # of COPY FROM, and of memory
@@ -55,11 +54,11 @@ class Measured:
         return self.seconds / self.copy_seconds
 
     @property
-    def targets(self) -> Iterator[dict[str, Any]]:
+    def targets(self) -> Iterator[Target]:
         if self.format in OF_TARGETS:
             for what, value, limit in (("x COPY FROM", self.ratio, MOST_RATIO), ("MB", self.rss_mb, MOST_MB)):
                 name = f"{self.format}, {self.rows:,} rows, {what}"
-                yield {"kind": "target", "name": name, "value": value, "limit": limit, "reached": value <= limit}
+                yield target(name, value, limit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,16 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes = [
         "The least of the runs of each; COPY FROM is of the CSV file into a plain table, and neither index nor history",
         f"{os.cpu_count()} cores, load {load:.1f} before the run",
-        *(_said(target) for row in rows for target in row.targets),
+        *(said(one) for row in rows for one in row.targets),
     ]
     cells = [(r.format, f"{r.seconds:.2f}", f"{r.ratio:.2f}", f"{r.rss_mb:.0f}", f"{r.rows:,}") for r in rows]
-    print_with_notes(screen, HEADINGS, HEADINGS[1:], cells, notes)
-    found = [*({**asdict(row), "ratio": row.ratio} for row in rows), *(one for row in rows for one in row.targets)]
-    write(flags.json, json.dumps(found, indent=1) + "\n")
-    if flags.markdown:
-        standing = flags.markdown.read_text("utf-8") if flags.markdown.exists() else ""
-        shown = markdown_with_notes(HEADINGS, HEADINGS[1:], cells, notes)
-        write(flags.markdown, document(standing, shown, COMMAND))
+    report(flags, screen, COMMAND, rows, (HEADINGS, HEADINGS[1:]), cells, notes)
     return 0
 
 
@@ -156,7 +149,6 @@ def _write_files(folder: Path, rows: int) -> None:
 
 
 def _write_model(model: Path, running: EmbeddedPostgres, folder: Path, ending: str, store: str) -> None:
-    place = {"host": running.host, "port": running.port, "database": store, "credential": store.replace("_", "-")}
     dataset = {
         "name": "customers",
         "table": f"customers.{ending}",
@@ -164,33 +156,14 @@ def _write_model(model: Path, running: EmbeddedPostgres, folder: Path, ending: s
         "columns": [{"name": name, "type": kind, "nullable": name != "id"} for name, kind in COLUMNS.items()],
     }
     source = {"kind": "files", "host": "localhost", "database": str(folder), "credential": "none"}
-    platform = {"milestoning": "live", "namespace": "bench", "image": "none", "merge_store": place}
-    written = {
-        "name": "Bench",
-        "platforms": [{"name": "BenchLive", **platform, "model": {"url": "file:///nowhere"}}],
-        "datastores": [
-            {"name": "Shop", "consistency": "single_dataset", "source": source, "datasets": [dataset]},
-        ],
-    }
-    model.mkdir(parents=True)
-    (model / "ecosystem.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
-    (model / "dsg_platform_mapping.json").write_text("[]")
-
-
-def _said(target: dict[str, Any]) -> str:
-    missed = "" if target["reached"] else ": NOT REACHED"
-    return f"{target['name']}: {target['value']:.2f} (at most {target['limit']:g}{missed})"
+    write_model(model, running, store, source, dataset)
 
 
 def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.files", description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--times", type=int, default=3, help="how often each is run; the least counts")
-    parser.add_argument("--fsync", choices=("on", "off"), default="on")
-    parser.add_argument("--directory", type=Path, help="where the server's data is kept meanwhile")
-    parser.add_argument("--json", type=Path, default=Path(".bench/files.json"))
-    parser.add_argument("--markdown", type=Path, help="write the table into this document too")
-    return parser.parse_args(arguments)
+    options = parser("files", __doc__)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--times", type=int, default=3, help="how often each is run; the least counts")
+    return options.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ two cores (quotas.py). With settings of the server as they come, and with the WA
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ from airflow_plugin.demo.postgres import EmbeddedPostgres
 from tests.benchmarks import plain
 from tests.benchmarks.customers import COLUMNS, Customers
 from tests.benchmarks.job import MERGE_TABLES, OPEN_ROWS, PASSWORD, Ran, run_job, write_model
+from tests.benchmarks.limits import Target, parser, report, said, target
 from tests.benchmarks.quotas import Quotas
-from tests.benchmarks.running import console, server, talk, write
-from tests.benchmarks.tables import document, markdown_with_notes, print_with_notes
+from tests.benchmarks.running import console, server, talk
 
 COMMAND = "make bench-load"
 # What would begin a checkpoint in a timed step is out of the way in both.
@@ -60,12 +59,12 @@ class Loaded:
         return self.load_seconds / self.raw_copy_seconds
 
     @property
-    def targets(self) -> Iterator[dict[str, Any]]:
+    def targets(self) -> Iterator[Target]:
         if self.connections == max(CONNECTIONS):
             limits = (("x raw COPY", self.ratio, MOST_RATIO), ("MB", self.rss_mb, MOST_MB))
             for what, value, limit in limits:
                 name = f"{self.connections} connections, settings {self.settings}, {what}"
-                yield {"kind": "target", "name": name, "value": value, "limit": limit, "reached": value <= limit}
+                yield target(name, value, limit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,15 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         limited if quotas.works else "without quotas: there are none, or this machine cannot keep them",
         f"{flags.rows:,} rows, a live platform; the load copies and maps the rows, the batch also makes the index",
         f"{os.cpu_count()} cores, load {load:.1f} before the run",
-        *(_said(target) for row in rows for target in row.targets if quotas.works),
+        *(said(one) for row in rows for one in row.targets if quotas.works),
     ]
     cells = [_cells(row) for row in rows]
-    print_with_notes(screen, HEADINGS, NUMBERS, cells, notes)
-    found = [*({**asdict(row), "ratio": row.ratio} for row in rows), *(one for row in rows for one in row.targets)]
-    write(flags.json, json.dumps(found, indent=1) + "\n")
-    if flags.markdown:
-        standing = flags.markdown.read_text("utf-8") if flags.markdown.exists() else ""
-        write(flags.markdown, document(standing, markdown_with_notes(HEADINGS, NUMBERS, cells, notes), COMMAND))
+    report(flags, screen, COMMAND, rows, (HEADINGS, NUMBERS), cells, notes)
     return 0 if all(row.content_ok for row in rows) else 1
 
 
@@ -171,21 +165,12 @@ def _cells(row: Loaded) -> tuple[str, ...]:
     )
 
 
-def _said(target: dict[str, Any]) -> str:
-    missed = "" if target["reached"] else ": NOT REACHED"
-    return f"{target['name']}: {target['value']:.2f} (at most {target['limit']:g}{missed})"
-
-
 def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.load", description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_500_000)
-    parser.add_argument("--quota", type=float, default=0.125, help="of a core; 0: no limit")
-    parser.add_argument("--settings", action="append", choices=SETTINGS, help="may be given again; none: all")
-    parser.add_argument("--fsync", choices=("on", "off"), default="on")
-    parser.add_argument("--directory", type=Path, help="where the server's data is kept meanwhile")
-    parser.add_argument("--json", type=Path, default=Path(".bench/load.json"))
-    parser.add_argument("--markdown", type=Path, help="write the table into this document too")
-    flags = parser.parse_args(arguments)
+    options = parser("load", __doc__)
+    options.add_argument("--rows", type=int, default=1_500_000)
+    options.add_argument("--quota", type=float, default=0.125, help="of a core; 0: no limit")
+    options.add_argument("--settings", action="append", choices=SETTINGS, help="may be given again; none: all")
+    flags = options.parse_args(arguments)
     flags.settings = flags.settings or list(SETTINGS)
     return flags
 

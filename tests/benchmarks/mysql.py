@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from tests.benchmarks.job import PASSWORD, Ran, run_job
-from tests.benchmarks.running import console, server, talk, write
-from tests.benchmarks.tables import document, markdown_with_notes, print_with_notes
+from tests.benchmarks.limits import Target, parser, report, said, target, write_model
+from tests.benchmarks.running import console, server, talk
 from tests.database.merge.producers import MariaProducer, mariadb
 
 COMMAND = "make bench-mysql"
@@ -63,12 +60,11 @@ class Measured:
         return self.seconds / self.by_values
 
     @property
-    def targets(self) -> Iterator[dict[str, Any]]:
+    def targets(self) -> Iterator[Target]:
         limit = TARGETS.get((self.way, self.batch))
         if limit is not None:
             name = f"{self.batch} batch of {self.rows:,} rows, x a full one by values"
-            reached = self.ratio <= limit
-            yield {"kind": "target", "name": name, "value": self.ratio, "limit": limit, "reached": reached}
+            yield target(name, self.ratio, limit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,15 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes = [
         f"{flags.rows:,} rows; the least of the runs of each, the whole job with its start",
         f"{os.cpu_count()} cores, load {load:.1f} before the run",
-        *(_said(target) for row in rows for target in row.targets),
+        *(said(one) for row in rows for one in row.targets),
     ]
     cells = [(r.way, r.batch, r.strategy, f"{r.seconds:.2f}", f"{r.ratio:.2f}", f"{r.rss_mb:.0f}") for r in rows]
-    print_with_notes(screen, HEADINGS, HEADINGS[3:], cells, notes)
-    found = [*({**asdict(row), "ratio": row.ratio} for row in rows), *(one for row in rows for one in row.targets)]
-    write(flags.json, json.dumps(found, indent=1) + "\n")
-    if flags.markdown:
-        standing = flags.markdown.read_text("utf-8") if flags.markdown.exists() else ""
-        write(flags.markdown, document(standing, markdown_with_notes(HEADINGS, HEADINGS[3:], cells, notes), COMMAND))
+    report(flags, screen, COMMAND, rows, (HEADINGS, HEADINGS[3:]), cells, notes)
     return 0
 
 
@@ -150,35 +141,17 @@ def _model(running: EmbeddedPostgres, at: Path, producer: MariaProducer, way: st
         "primary_key": ["id"],
         "columns": [{"name": name, "type": kind, "nullable": name != "id"} for name, kind in types.items()],
     }
-    place = {"host": running.host, "port": running.port, "database": store, "credential": store.replace("_", "-")}
     source = {"kind": "mysql", "host": "127.0.0.1", "port": producer.port, "database": "shop", "credential": "shop"}
-    platform = {"milestoning": "live", "namespace": "bench", "image": "none", "merge_store": place}
-    written = {
-        "name": "Bench",
-        "platforms": [{"name": "BenchLive", **platform, "model": {"url": "file:///nowhere"}}],
-        "datastores": [{"name": "Shop", "consistency": "single_dataset", "source": source, "datasets": [dataset]}],
-    }
     model = at / f"model-{store}"
-    model.mkdir(parents=True)
-    (model / "ecosystem.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
-    (model / "dsg_platform_mapping.json").write_text("[]")
+    write_model(model, running, store, source, dataset)
     return model
 
 
-def _said(target: dict[str, Any]) -> str:
-    missed = "" if target["reached"] else ": NOT REACHED"
-    return f"{target['name']}: {target['value']:.2f} (at most {target['limit']:.2f}{missed})"
-
-
 def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.mysql", description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--times", type=int, default=3, help="how often each is run; the least counts")
-    parser.add_argument("--fsync", choices=("on", "off"), default="on")
-    parser.add_argument("--directory", type=Path, help="where the merge store's data is kept meanwhile")
-    parser.add_argument("--json", type=Path, default=Path(".bench/mysql.json"))
-    parser.add_argument("--markdown", type=Path, help="write the table into this document too")
-    return parser.parse_args(arguments)
+    options = parser("mysql", __doc__)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--times", type=int, default=3, help="how often each is run; the least counts")
+    return options.parse_args(arguments)
 
 
 if __name__ == "__main__":

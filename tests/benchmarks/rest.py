@@ -9,16 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from tests.benchmarks.job import PASSWORD, Ran, run_job
-from tests.benchmarks.running import console, server, talk, write
-from tests.benchmarks.tables import document, markdown_with_notes, print_with_notes
+from tests.benchmarks.limits import Target, parser, report, said, target, write_model
+from tests.benchmarks.running import console, server, talk
 
 COMMAND = "make bench-rest"
 MOST_RATIO, MOST_MB = 1.3, 200  # of dlt's extraction, and of memory
@@ -51,11 +49,11 @@ class Load:
         return self.seconds / self.dlt_seconds
 
     @property
-    def targets(self) -> Iterator[dict[str, Any]]:
+    def targets(self) -> Iterator[Target]:
         if self.what == "ours":
             for what, value, limit in (("x dlt's extraction", self.ratio, MOST_RATIO), ("MB", self.rss_mb, MOST_MB)):
                 name = f"{self.records:,} records, {what}"
-                yield {"kind": "target", "name": name, "value": value, "limit": limit, "reached": value <= limit}
+                yield target(name, value, limit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,19 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "The least of the runs of each, a process with its imports. Ours ends with rows in an indexed merge table, "
         "dlt's with files of the records",
         f"{os.cpu_count()} cores, load {load:.1f} before the run",
-        *(_said(target) for row in rows for target in row.targets),
+        *(said(one) for row in rows for one in row.targets),
     ]
     cells = [
         (r.what, f"{r.seconds:.2f}", f"{r.ratio:.2f}", f"{r.cpu_seconds:.2f}", f"{r.rss_mb:.0f}", f"{r.records:,}")
         for r in rows
     ]
-    print_with_notes(screen, HEADINGS, HEADINGS[1:], cells, notes)
-    found = [*({**asdict(row), "ratio": row.ratio} for row in rows), *(one for row in rows for one in row.targets)]
-    write(flags.json, json.dumps(found, indent=1) + "\n")
-    if flags.markdown:
-        standing = flags.markdown.read_text("utf-8") if flags.markdown.exists() else ""
-        shown = markdown_with_notes(HEADINGS, HEADINGS[1:], cells, notes)
-        write(flags.markdown, document(standing, shown, COMMAND))
+    report(flags, screen, COMMAND, rows, (HEADINGS, HEADINGS[1:]), cells, notes)
     return 0
 
 
@@ -132,7 +124,6 @@ def _dlt(folder: Path, port: int, records: int) -> dict[str, float]:
 
 
 def _write_model(model: Path, running: EmbeddedPostgres, port: int, store: str) -> None:
-    place = {"host": running.host, "port": running.port, "database": store, "credential": store.replace("_", "-")}
     columns = [{"name": name, "type": kind, "nullable": name != "id"} for name, kind in COLUMNS.items()]
     columns[2]["path"] = "address.city"
     dataset = {
@@ -149,31 +140,14 @@ def _write_model(model: Path, running: EmbeddedPostgres, port: int, store: str) 
     }
     source = {"kind": "rest", "host": "127.0.0.1", "port": port, "database": "/v1", "credential": "bench-api"}
     source |= {"tls": "disable", "auth": {"type": "bearer"}}
-    platform = {"milestoning": "live", "namespace": "bench", "image": "none", "merge_store": place}
-    written = {
-        "name": "Bench",
-        "platforms": [{"name": "BenchLive", **platform, "model": {"url": "file:///nowhere"}}],
-        "datastores": [{"name": "Shop", "consistency": "single_dataset", "source": source, "datasets": [dataset]}],
-    }
-    model.mkdir(parents=True)
-    (model / "ecosystem.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
-    (model / "dsg_platform_mapping.json").write_text("[]")
-
-
-def _said(target: dict[str, Any]) -> str:
-    missed = "" if target["reached"] else ": NOT REACHED"
-    return f"{target['name']}: {target['value']:.2f} (at most {target['limit']:g}{missed})"
+    write_model(model, running, store, source, dataset)
 
 
 def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.rest", description=__doc__.split("\n")[0])
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--times", type=int, default=3, help="how often each is run; the least counts")
-    parser.add_argument("--fsync", choices=("on", "off"), default="on")
-    parser.add_argument("--directory", type=Path, help="where the server's data is kept meanwhile")
-    parser.add_argument("--json", type=Path, default=Path(".bench/rest.json"))
-    parser.add_argument("--markdown", type=Path, help="write the table into this document too")
-    return parser.parse_args(arguments)
+    options = parser("rest", __doc__)
+    options.add_argument("--records", type=int, default=100_000)
+    options.add_argument("--times", type=int, default=3, help="how often each is run; the least counts")
+    return options.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ WRAP = 1 << 32
 MEGABYTE = 1 << 20
 OTHER_LEVELS = ("minimal", "replica")
 INVALIDATED = ("wal_removed", "rows_removed", "wal_level_insufficient", "idle_timeout")
-LEFT_BEHIND = 16 * MEGABYTE  # of log that a batch without changes need not let go
+LEFT_BEHIND = 16 * MEGABYTE  # of log that the slot may hold back after batches without changes
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class FeedSession:
         return int(position)
 
     def has_news(self, slot: Slot) -> bool:
-        """Return whether the log has something for a batch since the slot's position, or is not let go for long.
+        """Return whether the log has something for a batch since the slot's position, or too much of it is held back.
 
         While nobody writes, this is a look at the log's end. Doubt is left to the batch.
         """

@@ -309,8 +309,6 @@ class SqlAlchemySource:
 
     def cancel(self) -> None:
         """Do nothing: reading stops at the next write, because the pipe has no reader any more."""
-        # Reading stops at the next write: the pipe has lost its reader by then.
-        return
 
     def close(self) -> None:
         """Close the session, and the engine's connections."""

@@ -1,4 +1,4 @@
-"""A producer that is an API, on a stand-in server of this machine that can be told to fail in each way."""
+"""A producer that is an API, on a stand-in server of this machine that fails in each way that a test wants."""
 
 from __future__ import annotations
 
